@@ -1,0 +1,23 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+const packages = readdirSync(`${root}packages`);
+
+// Tests read the sources of every package, so that a change in one room is seen by all others without a build.
+// Tests that start processes run what is built.
+const alias = packages.map((name) => ({
+  find: new RegExp(`^@holdfast/${name}$`),
+  replacement: `${root}packages/${name}/src/index.ts`,
+}));
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    projects: packages.map((name) => ({
+      extends: true,
+      test: { name, root: `${root}packages/${name}`, include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
+    })),
+  },
+});
