@@ -1,1 +1,3 @@
-export {};
+export * from './errors/index.js';
+export * from './kernel/index.js';
+export * from './ports/index.js';

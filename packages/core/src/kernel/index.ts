@@ -1,0 +1,5 @@
+export * from './assert.js';
+export * from './effect-id.js';
+export * from './policy.js';
+export * from './prng.js';
+export * from './time.js';

@@ -1,0 +1,33 @@
+/** Bytes that belong to whoever read them until `release` is called; after that they may be written over. Call it once. */
+export interface BlockBuffer {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+export interface WriteOptions {
+  /** Force unit access: these bytes are on stable storage when the call returns. */
+  readonly forceUnitAccess?: boolean;
+}
+
+/**
+ * Random access to a fixed number of bytes: a file, a loop device, a cloud volume, memory.
+ *
+ * Guarantee: a write that has returned is seen by every later read, and survives the death of this process. It survives the
+ * loss of power only after a later `flush` has returned, or with `forceUnitAccess`. Calls may run side by side in any order;
+ * overlapping ones are the caller's to keep apart. Offsets and lengths are safe integers and need no alignment.
+ *
+ * Errors: OUT_OF_RANGE, IO_FAILED, NO_SPACE, CLOSED. After a failed `flush` nothing written since the last good one is certain,
+ * and the device refuses further flushes with IO_FAILED: a repeated flush must not "succeed".
+ */
+export interface BlockDevice {
+  /** For people: a path, a volume's name. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  read(offsetBytes: number, lengthBytes: number): Promise<BlockBuffer>;
+  /** `data` belongs to the device until the promise settles. */
+  write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void>;
+  /** Makes the range read as zeros. `mayTrim`: the space behind it may be given back. */
+  writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions & { readonly mayTrim?: boolean }): Promise<void>;
+  flush(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
