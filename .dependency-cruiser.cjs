@@ -95,7 +95,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(packages|tools|bench|examples)/([^/]+/)?dist/|/testdata/|^tools/purity/fixtures/' },
+    exclude: { path: ['^packages/[^/]+/dist/', '/testdata/', '^tools/purity/fixtures/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     // Type imports count too: a type from the wrong package is the first thread of the wrong dependency.
     tsPreCompilationDeps: true,
