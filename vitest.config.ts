@@ -15,9 +15,12 @@ const alias = packages.map((name) => ({
 export default defineConfig({
   resolve: { alias },
   test: {
-    projects: packages.map((name) => ({
-      extends: true,
-      test: { name, root: `${root}packages/${name}`, include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
-    })),
+    projects: [
+      ...packages.map((name) => ({
+        extends: true,
+        test: { name, root: `${root}packages/${name}`, include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
+      })),
+      { extends: true, test: { name: 'tools', root: `${root}tools`, include: ['**/*.test.{ts,mjs}'] } },
+    ],
   },
 });
