@@ -1,0 +1,3 @@
+export * from './frame.js';
+export * from './frame-stream.js';
+export * from './json.js';
