@@ -45,8 +45,7 @@ function dependencyProblems(folder: string, manifest: Manifest): string[] {
   const record = (field: string): Record<string, string> => (manifest[field] ?? {}) as Record<string, string>;
   for (const [name, range] of Object.entries(record('dependencies'))) {
     if (folder === 'core') problems.push(`core depends on nothing, yet \`dependencies\` names ${name}`);
-    if (!/^\d+\.\d+\.\d+$/.test(range))
-      problems.push(`${name} must be an exact version, not ${range}`);
+    if (!/^\d+\.\d+\.\d+$/.test(range)) problems.push(`${name} must be an exact version, not ${range}`);
     if (name === '@holdfast/core' && folder !== 'cli')
       problems.push('core is a peer, so that a program has one of it');
   }

@@ -34,6 +34,7 @@ function isUse(node: ts.Identifier): boolean {
 }
 
 function usedName(node: ts.Node): string[] {
+  if (node.kind === ts.SyntaxKind.AsyncKeyword) return ['async'];
   if (ts.isPropertyAccessExpression(node) && ts.isIdentifier(node.expression)) {
     return [`${node.expression.text}.${node.name.text}`];
   }
@@ -122,7 +123,7 @@ export const syntaxRules: readonly Rule[] = [
     where: (path) => isPortable(path) && path.startsWith('packages/core/src/') && !path.includes('/ports/'),
     bans: [
       {
-        names: ['Promise', 'queueMicrotask'],
+        names: ['async', 'Promise', 'queueMicrotask'],
         instead: 'return an effect; its result comes back as an event',
       },
     ],

@@ -82,6 +82,7 @@ describe('what a library must not reach for', () => {
   it('may not speak of promises in core, outside the ports', () => {
     const rule = 'no promise machinery in core';
     expect(broken(rule, library('Promise.resolve();', 'packages/core/src/a.ts'))).toHaveLength(1);
+    expect(broken(rule, library('export async function f() {}', 'packages/core/src/a.ts'))).toHaveLength(1);
     expect(broken(rule, library('Promise.resolve();', 'packages/runtime/src/a.ts'))).toEqual([]);
   });
 
