@@ -1,2 +1,3 @@
 export * from './api.js';
 export * from './options.js';
+export * from './control/index.js';

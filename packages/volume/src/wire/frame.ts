@@ -42,6 +42,9 @@ export const frameTypes = {
   pathFlush: 67,
   pathReply: 68,
   pathState: 69,
+  controlRequest: 96,
+  controlReply: 97,
+  controlEvent: 98,
 } as const;
 
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
