@@ -1,1 +1,3 @@
-export {};
+export * from './driver/index.js';
+export * from './journal/index.js';
+export * from './node/index.js';

@@ -1,1 +1,2 @@
-export {};
+export * from './clock/index.js';
+export * from './fakes/index.js';

@@ -1,0 +1,165 @@
+import { type ByteStream, type ByteStreamHandler, type StreamIdentity } from '@holdfast/core';
+import type { Socket } from 'node:net';
+import { mapSocketError } from './socket-errors.js';
+
+export interface SocketStreamOptions {
+  readonly remote: string;
+  readonly identity?: StreamIdentity;
+  /** The TCP or Unix socket itself; under TLS another one than `socket`. */
+  readonly carrier: Socket;
+  readonly highWaterMarkBytes: number;
+}
+
+/** Chunks that leave in one system call. */
+interface Batch {
+  readonly chunks: Uint8Array[];
+  readonly flushed: (() => void)[];
+  bytes: number;
+}
+
+/**
+ * A ByteStream over a connected socket. All that is written in one turn of the event loop leaves in one system call, at the end
+ * of that turn: nothing waits for a timer, and a header and its body, or ten replies, do not cost a call each.
+ */
+export class SocketStream implements ByteStream {
+  readonly remote: string;
+  readonly identity?: StreamIdentity;
+
+  private readonly socket: Socket;
+  private readonly carrier: Socket;
+  private readonly highWaterMarkBytes: number;
+  private handler: ByteStreamHandler | undefined;
+  private readonly sent: Batch[] = [];
+  private batch: Batch | undefined;
+  /** Written and not yet taken by the system. */
+  private pendingBytes = 0;
+  private wantsDrain = false;
+  private paused = false;
+  private endWritten = false;
+  private endRead = false;
+  private error: Error | undefined;
+  private gone = false;
+  private closeTold = false;
+
+  /** The socket must be connected, made with `allowHalfOpen`, and not read from before. */
+  constructor(socket: Socket, options: SocketStreamOptions) {
+    this.socket = socket;
+    this.carrier = options.carrier;
+    this.remote = options.remote;
+    if (options.identity !== undefined) this.identity = options.identity;
+    this.highWaterMarkBytes = options.highWaterMarkBytes;
+    socket.pause();
+    socket.on('data', (chunk: Uint8Array) => this.handler?.data(chunk));
+    socket.on('end', () => {
+      this.endRead = true;
+      this.handler?.end();
+    });
+    socket.on('error', (error) => (this.error ??= mapSocketError(error, this.remote)));
+    socket.on('close', () => this.closed());
+    if (this.carrier !== socket)
+      this.carrier.on('error', (error) => (this.error ??= mapSocketError(error, this.remote)));
+  }
+
+  attach(handler: ByteStreamHandler): void {
+    const first = this.handler === undefined;
+    this.handler = handler;
+    if (!first) return;
+    if (!this.paused) this.socket.resume();
+    if (this.gone) process.nextTick(() => this.tellClose());
+  }
+
+  write(chunks: readonly Uint8Array[], flushed?: () => void): boolean {
+    if (this.gone || this.endWritten) {
+      if (flushed !== undefined) process.nextTick(flushed);
+      return false;
+    }
+    if (this.batch === undefined) {
+      this.batch = { chunks: [], flushed: [], bytes: 0 };
+      process.nextTick(this.flush);
+    }
+    const { batch } = this;
+    for (const chunk of chunks) {
+      batch.chunks.push(chunk);
+      batch.bytes += chunk.length;
+      this.pendingBytes += chunk.length;
+    }
+    if (flushed !== undefined) batch.flushed.push(flushed);
+    if (this.pendingBytes <= this.highWaterMarkBytes) return true;
+    this.wantsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.paused = false;
+    if (this.handler !== undefined) this.socket.resume();
+  }
+
+  end(): void {
+    if (this.gone || this.endWritten) return;
+    this.flush();
+    this.endWritten = true;
+    this.socket.end();
+  }
+
+  destroy(): void {
+    if (this.gone) return;
+    // A reset, not an orderly end: the other side must not take a half-sent message for the last one.
+    if (this.carrier.remotePort === undefined) this.carrier.destroy();
+    else this.carrier.resetAndDestroy();
+    if (this.socket !== this.carrier) this.socket.destroy();
+  }
+
+  private readonly flush = (): void => {
+    const { batch } = this;
+    if (batch === undefined) return;
+    this.batch = undefined;
+    this.sent.push(batch);
+    const { chunks } = batch;
+    const last = chunks.length - 1;
+    if (last < 0) {
+      process.nextTick(() => this.taken(batch));
+      return;
+    }
+    if (last > 0) this.socket.cork();
+    chunks.forEach((chunk, index) => {
+      if (index < last) this.socket.write(chunk);
+      else this.socket.write(chunk, () => this.taken(batch));
+    });
+    if (last > 0) this.socket.uncork();
+  };
+
+  /** The system has the bytes, or the socket has failed; both give the chunks back. */
+  private taken(batch: Batch): void {
+    const index = this.sent.indexOf(batch);
+    if (index < 0) return;
+    this.sent.splice(index, 1);
+    this.pendingBytes -= batch.bytes;
+    for (const flushed of batch.flushed) flushed();
+    if (!this.wantsDrain || this.gone || this.pendingBytes > this.highWaterMarkBytes / 2) return;
+    this.wantsDrain = false;
+    this.handler?.drain();
+  }
+
+  private closed(): void {
+    this.gone = true;
+    this.flushAfterClose();
+    this.tellClose();
+  }
+
+  private flushAfterClose(): void {
+    if (this.batch !== undefined) this.sent.push(this.batch);
+    this.batch = undefined;
+    for (const batch of [...this.sent]) this.taken(batch);
+  }
+
+  private tellClose(): void {
+    if (this.closeTold || this.handler === undefined) return;
+    this.closeTold = true;
+    this.handler.close(this.error);
+  }
+}

@@ -1,0 +1,19 @@
+export { memoryDevice, type MemoryDevice } from './memory-device.js';
+export {
+  MemoryDisk,
+  type DiskFault,
+  type DiskLatency,
+  type DiskOperation,
+  type DiskOperationKind,
+  type MemoryDiskOptions,
+} from './memory-disk.js';
+export {
+  MemoryRecords,
+  memoryStore,
+  type MemoryStore,
+  type MemoryStoreOptions,
+  type StoreFault,
+  type StoreOperation,
+} from './memory-store.js';
+export { recordingTelemetry, type RecordingTelemetry } from './recording-telemetry.js';
+export { seededRandom } from './seeded-random.js';
