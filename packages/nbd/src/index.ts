@@ -1,1 +1,44 @@
-export {};
+export type { AbortSignalLike } from './abort.js';
+export type { NbdClock, NbdTimer } from './clock.js';
+export { NbdDisconnect, NbdError, type NbdErrorCode, type NbdWireErrorCode } from './errors.js';
+export { memoryBackend, memoryExport, type MemoryExportOptions } from './memory-export.js';
+export type { ByteStream, ByteStreamHandler } from './stream.js';
+
+export { NbdByteBudget, type NbdBudgetWaiter } from './server/budget.js';
+export { DEFAULT_SERVER_LIMITS, type NbdServerLimits } from './server/limits.js';
+export type { NbdSecuredStream, NbdServerNotice, NbdServerOptions, NbdTlsPolicy } from './server/options.js';
+export { NbdServer } from './server/server.js';
+export type {
+  NbdBackend,
+  NbdBlockStatusOptions,
+  NbdCloseReason,
+  NbdExport,
+  NbdExportDirectory,
+  NbdExportFeatures,
+  NbdExtent,
+  NbdIdentity,
+  NbdReadBuffer,
+  NbdSession,
+  NbdWriteOptions,
+  NbdZeroOptions,
+} from './server/types.js';
+
+export type {
+  NbdCallOptions,
+  NbdClientBlockStatusOptions,
+  NbdClientLimits,
+  NbdClientWriteOptions,
+  NbdClientZeroOptions,
+  NbdExportInfo,
+} from './client/types.js';
+
+export { inheritedSockets, type ActivationEnvironment } from './node/activation.js';
+export { systemClock } from './node/clock.js';
+export {
+  createNbdServer,
+  NodeNbdServer,
+  type NbdListenAddress,
+  type NbdListenOptions,
+  type NodeNbdServerOptions,
+} from './node/server.js';
+export { SocketStream } from './node/socket-stream.js';

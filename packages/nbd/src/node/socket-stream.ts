@@ -1,0 +1,103 @@
+import type { Socket } from 'node:net';
+import type { ByteStream, ByteStreamHandler } from '../stream.js';
+
+/** Bytes waiting in the socket beyond which `write` asks to wait. */
+const HIGH_WATER_BYTES = 512 * 1024;
+
+/** A Node.js socket, plain or TLS, as a byte stream. */
+export class SocketStream implements ByteStream {
+  readonly remote: string;
+  readonly #socket: Socket;
+  #handler: ByteStreamHandler | undefined;
+  #early: Uint8Array[] = [];
+  #earlyEnd = false;
+  #closed: { error: Error | undefined } | undefined;
+  #error: Error | undefined;
+  #released = false;
+
+  constructor(socket: Socket, remote: string) {
+    this.#socket = socket;
+    this.remote = remote;
+    socket.on('data', this.#onData);
+    socket.on('drain', this.#onDrain);
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+  }
+
+  attach(handler: ByteStreamHandler): void {
+    const first = this.#handler === undefined;
+    this.#handler = handler;
+    if (!first) return;
+    for (const chunk of this.#early.splice(0)) handler.data(chunk);
+    if (this.#earlyEnd) handler.end();
+    if (this.#closed !== undefined) handler.close(this.#closed.error);
+  }
+
+  write(chunks: readonly Uint8Array[], flushed?: () => void): boolean {
+    const socket = this.#socket;
+    const last = chunks.length - 1;
+    if (last < 0) {
+      flushed?.();
+      return true;
+    }
+    if (last > 0) socket.cork();
+    for (let index = 0; index < last; index += 1) socket.write(chunks[index]!);
+    socket.write(chunks[last]!, flushed);
+    if (last > 0) socket.uncork();
+    return socket.writableLength < HIGH_WATER_BYTES || !socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    // A reset tells the other side at once; sockets without one (Unix, TLS) are closed with data unsent.
+    if (this.#socket.destroyed) return;
+    if (this.#socket.remoteAddress !== undefined) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  /** Gives the socket away: this object hears and says no more. */
+  release(): Socket {
+    this.#released = true;
+    this.#socket.off('data', this.#onData);
+    this.#socket.off('drain', this.#onDrain);
+    this.#socket.off('end', this.#onEnd);
+    this.#socket.off('close', this.#onClose);
+    return this.#socket;
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    if (this.#handler === undefined) this.#early.push(chunk);
+    else this.#handler.data(chunk);
+  };
+
+  readonly #onDrain = (): void => {
+    this.#handler?.drain();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#handler === undefined) this.#earlyEnd = true;
+    else this.#handler.end();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#error = error;
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#released) return;
+    this.#closed = { error: this.#error };
+    this.#handler?.close(this.#error);
+  };
+}

@@ -1,0 +1,522 @@
+import { ByteQueue } from '../codec/byte-queue.js';
+import { Command, CommandFlag } from '../codec/constants.js';
+import { RequestDecoder } from '../codec/request.js';
+import { NbdError, wireErrorNumber } from '../errors.js';
+import type { ByteStream } from '../stream.js';
+import { BackendCalls } from './backend-calls.js';
+import type { BudgetAccount, NbdBudgetWaiter } from './budget.js';
+import { LargeRead, type LargeReadHost } from './large-read.js';
+import { guaranteedSliceBytes, type NbdServerLimits } from './limits.js';
+import { Outbox } from './outbox.js';
+import { ReplyWriter } from './replies.js';
+import type { BufferPool, SlabPool } from './slabs.js';
+import type { NbdBackend, NbdExtent, NbdReadBuffer } from './types.js';
+import { type RequestRules, validateRequest } from './validate.js';
+import { type BackendCall, type CallOwner, type ChunkPin, type SliceSink, Work } from './work.js';
+import { type SliceTaker, WriteIntake } from './write-intake.js';
+
+/** What a transmission reports to its connection. */
+export interface TransmissionOwner {
+  /** The client said goodbye or stopped sending, and everything it asked for is answered. */
+  transmissionDrained(): void;
+  /** Reset the connection. */
+  transmissionFailed(reason: 'protocol-error' | 'aborted', because: string): void;
+  /** After `lost`: the last backend call has answered. */
+  transmissionSettled(): void;
+}
+
+/** What all transmissions of a server have in common. */
+export interface TransmissionTools {
+  readonly limits: NbdServerLimits;
+  readonly slabs: SlabPool;
+  readonly buffers: BufferPool;
+  readonly defer: (callback: () => void) => void;
+}
+
+/** A reply that waits while a large read has the output for itself. */
+interface HeldReply {
+  readonly work: Work;
+  readonly answer: 'finish' | 'read' | 'extents' | 'large-read';
+  readonly buffer?: NbdReadBuffer;
+  readonly extents?: readonly NbdExtent[];
+  readonly read?: LargeRead;
+}
+
+/** Gathered replies beyond this leave before more requests are looked at. */
+const FLUSH_AT_BYTES = 256 * 1024;
+
+/** The request phase of one connection: parses, checks, calls the backend, answers in whatever order answers come. */
+export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBudgetWaiter {
+  readonly outbox: Outbox;
+  readonly replies: ReplyWriter;
+  readonly #stream: ByteStream;
+  readonly #account: BudgetAccount;
+  readonly #owner: TransmissionOwner;
+  readonly #rules: RequestRules;
+  readonly #tools: TransmissionTools;
+  readonly #calls: BackendCalls;
+  readonly #intake: WriteIntake;
+  readonly #queue = new ByteQueue();
+  readonly #request = new RequestDecoder();
+  readonly #idle: Work[] = [];
+  readonly #held: HeldReply[] = [];
+  readonly #largeReads = new Set<LargeRead>();
+  readonly #guaranteedBytes: number;
+  #outputOwner: LargeRead | undefined;
+  /** A READ that found no room in the budget. */
+  #waitingRead: Work | undefined;
+  #inFlight = 0;
+  #waitsForBudget = false;
+  #waitsForDrain = false;
+  #pumping = false;
+  #turnPending = false;
+  #paused = false;
+  #noMoreRequests = false;
+  #ended = false;
+  #drained = false;
+  #gone = false;
+
+  constructor(
+    stream: ByteStream,
+    account: BudgetAccount,
+    owner: TransmissionOwner,
+    backend: NbdBackend,
+    rules: RequestRules,
+    tools: TransmissionTools,
+  ) {
+    this.#stream = stream;
+    this.#account = account;
+    this.#owner = owner;
+    this.#rules = rules;
+    this.#tools = tools;
+    this.#guaranteedBytes = guaranteedSliceBytes(tools.limits);
+    this.outbox = new Outbox(stream, tools.slabs, account, () => {
+      this.#batchLeft();
+    });
+    this.replies = new ReplyWriter(this.outbox, rules.structured);
+    this.#calls = new BackendCalls(backend, this, account, tools.buffers);
+    const sizes = { fullBytes: tools.limits.maxSliceBytes, guaranteedBytes: this.#guaranteedBytes };
+    this.#intake = new WriteIntake(account, tools.buffers, this, sizes);
+  }
+
+  get requestsInFlight(): number {
+    return this.#inFlight;
+  }
+
+  // ---- what the stream says -------------------------------------------------------------------------------------
+
+  data(chunk: Uint8Array): void {
+    if (this.#noMoreRequests || this.#gone) return;
+    this.#queue.push(chunk);
+    this.#pump();
+    this.#flush();
+  }
+
+  drain(): void {
+    this.#waitsForDrain = false;
+    this.#pump();
+    this.#flush();
+  }
+
+  /** The client sends nothing more; what it asked for is still answered. */
+  end(): void {
+    this.#ended = true;
+    this.#pump();
+    this.#flush();
+  }
+
+  /** Takes no further request, finishes those in progress. */
+  finish(): void {
+    this.#noMoreRequests = true;
+    this.#queue.clear();
+    this.#abandonIntake();
+    if (this.#waitingRead !== undefined) {
+      this.#retire(this.#waitingRead);
+      this.#waitingRead = undefined;
+    }
+    this.#schedule();
+  }
+
+  /** The stream is gone. The backend's answers are awaited and dropped. */
+  lost(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#noMoreRequests = true;
+    this.#account.budget.removeWaiter(this);
+    this.#queue.clear();
+    this.#abandonIntake();
+    this.#waitingRead = undefined;
+    for (const held of this.#held) {
+      if (held.buffer === undefined) continue;
+      held.buffer.release();
+      this.#account.give(held.work.lengthBytes);
+    }
+    this.#held.length = 0;
+    for (const read of this.#largeReads) read.abandon();
+    this.#largeReads.clear();
+    this.outbox.close();
+    if (this.#calls.outstanding === 0) this.#owner.transmissionSettled();
+  }
+
+  // ---- taking requests ------------------------------------------------------------------------------------------
+
+  /** From the budget: room may have appeared. */
+  roomAppeared(): boolean {
+    if (!this.#waitsForBudget) return true;
+    this.#waitsForBudget = false;
+    this.#pump();
+    this.#schedule();
+    return !this.#waitsForBudget;
+  }
+
+  #pump(): void {
+    if (this.#pumping || this.#gone) return;
+    this.#pumping = true;
+    try {
+      while (this.#step()) {
+        if (this.outbox.gatheredBytes >= FLUSH_AT_BYTES) this.#send();
+      }
+    } catch (error) {
+      this.#pumping = false;
+      if (!NbdError.is(error)) throw error;
+      this.#owner.transmissionFailed('protocol-error', error.message);
+      return;
+    }
+    this.#pumping = false;
+    this.#regulate();
+  }
+
+  /** One move. False when nothing can be done until something happens. */
+  #step(): boolean {
+    if (this.#gone) return false;
+    if (this.#intake.work !== undefined) return this.#receive();
+    if (this.#waitingRead !== undefined) {
+      const work = this.#waitingRead;
+      if (!this.#startRead(work)) return false;
+      this.#waitingRead = undefined;
+      return true;
+    }
+    if (this.#noMoreRequests || this.#blocked()) return false;
+    if (!this.#request.next(this.#queue)) return false;
+    this.#dispatch(this.#request);
+    return true;
+  }
+
+  #blocked(): boolean {
+    if (this.#waitsForDrain || this.#inFlight >= this.#tools.limits.maxRequestsInFlight) return true;
+    return this.outbox.unsentBytes >= this.#tools.limits.maxUnsentBytes;
+  }
+
+  #receive(): boolean {
+    const work = this.#intake.work;
+    const progress = this.#intake.advance(this.#queue);
+    if (progress === 'needs-budget') this.#waitForBudget();
+    if (progress !== 'done') return false;
+    if (work !== undefined && work.calls === 0) this.#answer(work);
+    return true;
+  }
+
+  #waitForBudget(): void {
+    this.#waitsForBudget = true;
+    this.#account.budget.addWaiter(this);
+  }
+
+  /** Stops and restarts the socket, and notices when everything is done. */
+  #regulate(): void {
+    if (this.#gone) return;
+    const stalled = this.#queue.length > 0 && !this.#noMoreRequests && (this.#waitsForBudget || this.#blocked());
+    if (stalled !== this.#paused) {
+      this.#paused = stalled;
+      if (stalled) this.#stream.pause();
+      else this.#stream.resume();
+    }
+    if (this.#ended && !stalled && !this.#waitsForBudget) {
+      this.#noMoreRequests = true;
+      this.#abandonIntake();
+    }
+    if (!this.#noMoreRequests || this.#drained || this.#inFlight > 0) return;
+    this.#drained = true;
+    this.#send();
+    this.#owner.transmissionDrained();
+  }
+
+  #dispatch(request: RequestDecoder): void {
+    if (request.command === Command.disconnect) {
+      this.#noMoreRequests = true;
+      this.#queue.clear();
+      return;
+    }
+    const error = validateRequest(this.#rules, request);
+    const work = this.#idle.pop() ?? new Work();
+    work.start(
+      request.command,
+      request.flags,
+      request.cookieHigh,
+      request.cookieLow,
+      request.offsetBytes,
+      request.lengthBytes,
+    );
+    work.error = error;
+    this.#inFlight += 1;
+    if (request.command === Command.write) this.#startWrite(work);
+    else if (error !== 0 || (request.lengthBytes === 0 && request.command !== Command.flush)) this.#answer(work);
+    else if (request.command !== Command.read) this.#startOther(work);
+    else if (!this.#startRead(work)) this.#waitingRead = work;
+  }
+
+  #startWrite(work: Work): void {
+    // The payload of a refused write must be passed over; one beyond all reason is not worth it.
+    if (work.lengthBytes > 2 * this.#tools.limits.maxRequestBytes) {
+      throw new NbdError('PROTOCOL', `a write of ${work.lengthBytes} bytes`);
+    }
+    this.#intake.begin(work);
+  }
+
+  #startRead(work: Work): boolean {
+    const { maxSliceBytes } = this.#tools.limits;
+    const length = work.lengthBytes;
+    if (length <= maxSliceBytes && this.#account.tryTake(length)) {
+      work.complete = true;
+      this.#calls.read(this.#calls.take(work), work.offsetBytes, length);
+      return true;
+    }
+    let slice = 0;
+    if (length > maxSliceBytes && this.#account.tryTake(maxSliceBytes)) slice = maxSliceBytes;
+    else if (length > this.#guaranteedBytes && this.#account.tryTake(this.#guaranteedBytes)) slice = this.#guaranteedBytes;
+    if (slice === 0) {
+      this.#waitForBudget();
+      return false;
+    }
+    const read = new LargeRead(this, work, slice);
+    this.#largeReads.add(read);
+    read.start();
+    return true;
+  }
+
+  #startOther(work: Work): void {
+    work.complete = true;
+    const call = this.#calls.take(work);
+    switch (work.command) {
+      case Command.flush:
+        this.#calls.flush(call);
+        break;
+      case Command.trim:
+        this.#calls.trim(call, work);
+        break;
+      case Command.cache:
+        this.#calls.cache(call, work);
+        break;
+      case Command.writeZeroes:
+        this.#calls.writeZeroes(call, work);
+        break;
+      default:
+        this.#calls.blockStatus(call, work);
+    }
+  }
+
+  /** From the intake: one slice of a WRITE is complete. */
+  writeSlice(
+    work: Work,
+    offsetBytes: number,
+    data: Uint8Array,
+    pin: ChunkPin | undefined,
+    pooled: Uint8Array | undefined,
+    chargedBytes: number,
+  ): void {
+    const call = this.#calls.take(work);
+    call.pin = pin;
+    call.pooled = pooled;
+    call.chargedBytes = chargedBytes;
+    this.#calls.write(call, offsetBytes, data);
+  }
+
+  /** From a large read. */
+  readSlice(work: Work, sink: SliceSink, offsetBytes: number, lengthBytes: number): void {
+    if (this.#gone) return;
+    const call = this.#calls.take(work);
+    call.slice = sink;
+    this.#calls.read(call, offsetBytes, lengthBytes);
+  }
+
+  // ---- answering ------------------------------------------------------------------------------------------------
+
+  callAnswered(call: BackendCall, value: unknown): void {
+    const { work, slice, lengthBytes } = call;
+    this.#calls.put(call);
+    if (this.#gone) {
+      this.#dropAnswer(work, slice, value);
+      return;
+    }
+    if (work.command === Command.read) this.#readAnswered(work, slice, value as NbdReadBuffer, lengthBytes);
+    else if (work.command === Command.blockStatus) this.#deliver({ work, answer: 'extents', extents: value as NbdExtent[] });
+    else if (work.calls === 0 && work.complete) this.#answerWrite(work);
+    this.#schedule();
+  }
+
+  callFailed(call: BackendCall, error: unknown): void {
+    const { work, slice, lengthBytes } = call;
+    this.#calls.put(call);
+    if (this.#gone) {
+      this.#dropAnswer(work, slice, undefined);
+      return;
+    }
+    if (NbdError.is(error, 'DISCONNECT')) {
+      this.cutOff(error.message);
+      return;
+    }
+    if (slice !== undefined) {
+      slice.sliceRead(undefined, error);
+    } else {
+      if (work.error === 0) work.error = wireErrorNumber(error);
+      if (work.command === Command.read) this.#account.give(lengthBytes);
+      if (work.command !== Command.write) this.#answer(work);
+      else if (work.calls === 0 && work.complete) this.#answerWrite(work);
+    }
+    this.#schedule();
+  }
+
+  #readAnswered(work: Work, slice: SliceSink | undefined, buffer: NbdReadBuffer, lengthBytes: number): void {
+    if (buffer.bytes.byteLength !== lengthBytes) {
+      buffer.release();
+      const error = new NbdError('EIO', `the backend read ${buffer.bytes.byteLength} of ${lengthBytes} bytes`);
+      if (slice !== undefined) {
+        slice.sliceRead(undefined, error);
+        return;
+      }
+      this.#account.give(lengthBytes);
+      work.error = wireErrorNumber(error);
+      this.#answer(work);
+    } else if (slice !== undefined) {
+      slice.sliceRead(buffer, undefined);
+    } else if (this.#outputOwner === undefined) {
+      this.replies.read(work, buffer, lengthBytes);
+      this.#retire(work);
+    } else {
+      this.#held.push({ work, answer: 'read', buffer });
+    }
+  }
+
+  /** A WRITE may finish its calls while its own payload is still being taken in: the intake answers then. */
+  #answerWrite(work: Work): void {
+    if (this.#intake.work !== work) this.#answer(work);
+  }
+
+  #answer(work: Work): void {
+    if (this.#outputOwner !== undefined) {
+      this.#held.push({ work, answer: 'finish' });
+      return;
+    }
+    this.replies.finish(work);
+    this.#retire(work);
+  }
+
+  #deliver(reply: HeldReply): void {
+    if (this.#outputOwner !== undefined) {
+      this.#held.push(reply);
+      return;
+    }
+    const { work } = reply;
+    if (reply.answer === 'read' && reply.buffer !== undefined) {
+      this.replies.read(work, reply.buffer, work.lengthBytes);
+    } else if (reply.answer === 'extents') {
+      const onlyFirst = (work.flags & CommandFlag.requestOne) !== 0;
+      if (!this.replies.blockStatus(work, reply.extents ?? [], onlyFirst)) {
+        work.error = wireErrorNumber(undefined);
+        this.replies.finish(work);
+      }
+    } else {
+      this.replies.finish(work);
+    }
+    this.#retire(work);
+  }
+
+  #retire(work: Work): void {
+    this.#inFlight -= 1;
+    this.#idle.push(work);
+  }
+
+  // ---- large reads ----------------------------------------------------------------------------------------------
+
+  claimOutput(read: LargeRead): boolean {
+    if (this.#outputOwner !== undefined) {
+      this.#held.push({ work: read.work, answer: 'large-read', read });
+      return false;
+    }
+    this.#outputOwner = read;
+    return true;
+  }
+
+  releaseOutput(read: LargeRead): void {
+    if (this.#outputOwner !== read) return;
+    this.#outputOwner = undefined;
+    while (this.#outputOwner === undefined) {
+      const held = this.#held.shift();
+      if (held === undefined) break;
+      if (held.read === undefined) {
+        this.#deliver(held);
+      } else {
+        this.#outputOwner = held.read;
+        held.read.outputGranted();
+      }
+    }
+    this.#schedule();
+  }
+
+  largeReadDone(work: Work): void {
+    for (const read of this.#largeReads) {
+      if (read.work === work) this.#largeReads.delete(read);
+    }
+    if (work.error !== 0) this.#answer(work);
+    else this.#retire(work);
+    this.#schedule();
+  }
+
+  giveBack(chargedBytes: number): void {
+    this.#account.give(chargedBytes);
+  }
+
+  cutOff(because: string): void {
+    this.#owner.transmissionFailed('aborted', because);
+  }
+
+  // ---- turns ----------------------------------------------------------------------------------------------------
+
+  readonly #turn = (): void => {
+    this.#turnPending = false;
+    if (this.#gone) return;
+    this.#waitsForBudget = false;
+    this.#pump();
+    this.#flush();
+  };
+
+  #schedule(): void {
+    if (this.#turnPending || this.#pumping || this.#gone) return;
+    this.#turnPending = true;
+    this.#tools.defer(this.#turn);
+  }
+
+  #send(): void {
+    if (!this.outbox.flush()) this.#waitsForDrain = true;
+  }
+
+  #flush(): void {
+    if (!this.#gone) this.#send();
+  }
+
+  #batchLeft(): void {
+    if (this.#paused || this.#waitsForBudget) this.#schedule();
+  }
+
+  #abandonIntake(): void {
+    const work = this.#intake.abandon();
+    if (work !== undefined) this.#inFlight -= 1;
+  }
+
+  #dropAnswer(work: Work, slice: SliceSink | undefined, value: unknown): void {
+    if (work.command === Command.read) {
+      if (value !== undefined) (value as NbdReadBuffer).release();
+      if (slice === undefined) this.#account.give(work.lengthBytes);
+    }
+    if (this.#calls.outstanding === 0) this.#owner.transmissionSettled();
+  }
+}

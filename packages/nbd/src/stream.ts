@@ -1,0 +1,34 @@
+/** What a byte stream tells its owner. All calls come from the stream's own turn, never from inside a call of the owner. */
+export interface ByteStreamHandler {
+  /** Bytes in order. The chunk belongs to the handler from now on and is not written to again. */
+  data(chunk: Uint8Array): void;
+  /** There is room again after `write` returned false. */
+  drain(): void;
+  /** The other side will send nothing more. Writing is still possible. */
+  end(): void;
+  /** The stream is gone, called exactly once; `error` says why when it was not an orderly end. */
+  close(error: Error | undefined): void;
+}
+
+/**
+ * The only thing server and client know about a connection. Sockets, TLS and simulated networks implement it.
+ */
+export interface ByteStream {
+  /** Who is at the other end, for people: an address, a socket path, a name in a simulation. */
+  readonly remote: string;
+  /** Sets or replaces the handler. Bytes that came before the first `attach` are kept and given to it. */
+  attach(handler: ByteStreamHandler): void;
+  /**
+   * Sends the chunks in order, as one write where the carrier can. They must stay unchanged until `flushed` is called.
+   * `flushed` is called exactly once: when the bytes have left for the carrier, or when the stream is gone.
+   * Returns false when the caller should wait for `drain` before it produces more; the chunks were taken nevertheless.
+   */
+  write(chunks: readonly Uint8Array[], flushed?: () => void): boolean;
+  /** Stops `data` soon: what was already read from the carrier may still come. */
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, then says that nothing more will come. */
+  end(): void;
+  /** Immediate: drops what was not sent; the other side should see a reset. `close` follows. */
+  destroy(): void;
+}
