@@ -1,0 +1,41 @@
+import type { StoredMeta } from './codec.js';
+
+/** How far the store had come, written down outside the store. */
+export interface Proof {
+  /** The token of the last start that wrote to the store. */
+  readonly bootToken: string;
+  /** The token of the start before it: what the store still says if that last start died between its two writes. */
+  readonly previousBootToken?: string;
+  /** The newest change that was ever answered for. */
+  readonly sequence: number;
+}
+
+/**
+ * Where the proof is kept: outside the store, so that no copy of the store brings its proof back with it.
+ * Guarantee: when `save` has returned, `load` gives that proof or a later one, also after the loss of power; undefined when there
+ * is none or it cannot be read.
+ */
+export interface ProofKeeper {
+  load(): Promise<Proof | undefined>;
+  save(proof: Proof): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Why a memory is trusted or not: `continued` is the only one that keeps its incarnation. */
+export type MemoryVerdict = 'new' | 'continued' | 'proof-missing' | 'other-start' | 'older-than-proof';
+
+/**
+ * Whether a store is the one that the last start left, with everything in it that was ever answered for.
+ * `newestSequence` is the newest change found in the store.
+ */
+export function judgeMemory(
+  meta: StoredMeta | undefined,
+  newestSequence: number,
+  proof: Proof | undefined,
+): MemoryVerdict {
+  // Without a store there is nothing to doubt: every group is unknown, and grants wait for the members' own words.
+  if (meta === undefined) return 'new';
+  if (proof === undefined) return 'proof-missing';
+  if (meta.bootToken !== proof.bootToken && meta.bootToken !== proof.previousBootToken) return 'other-start';
+  return newestSequence >= proof.sequence ? 'continued' : 'older-than-proof';
+}
