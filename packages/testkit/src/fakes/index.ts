@@ -17,3 +17,6 @@ export {
 } from './memory-store.js';
 export { recordingTelemetry, type RecordingTelemetry } from './recording-telemetry.js';
 export { seededRandom } from './seeded-random.js';
+export type { LinkSpeed } from './network/link.js';
+export { MemoryHost, type MemoryHostOptions } from './network/memory-host.js';
+export { MemoryNetwork, type MemoryNetworkOptions } from './network/memory-network.js';

@@ -80,7 +80,7 @@ class DeviceInMemory implements MemoryDevice {
     { forceUnitAccess = false }: WriteOptions,
   ): Promise<void> {
     const write = { offsetBytes, data };
-    this.disk.beginWrite(write);
+    this.disk.beginWrite(write, this.life);
     try {
       await this.disk.perform(kind, offsetBytes, data.length, this.life);
     } catch (error) {

@@ -150,6 +150,7 @@ export class MemoryDisk {
     lengthBytes: number,
     life: number,
   ): Promise<void> {
+    if (life !== this.life) await never();
     const operation = { kind, nth: (this.counts[kind] += 1), offsetBytes, lengthBytes };
     const fault = this.faults?.(operation);
     const waitMs = this.latency(operation, this.random) + (fault?.delayMs ?? 0);
@@ -167,8 +168,9 @@ export class MemoryDisk {
     this.visible.read(offsetBytes, into);
   }
 
-  /** A write is outstanding from here until `applyWrite`. */
-  beginWrite(write: DiskWrite): void {
+  /** A write is outstanding from here until `applyWrite` or `failWrite`. */
+  beginWrite(write: DiskWrite, life: number): void {
+    if (life !== this.life) return;
     for (const other of this.underWay) {
       const before = write.offsetBytes + write.data.length <= other.offsetBytes;
       const behind = other.offsetBytes + other.data.length <= write.offsetBytes;
