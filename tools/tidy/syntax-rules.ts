@@ -24,10 +24,15 @@ function banRule(rule: BanRule): Rule {
   };
 }
 
+/** `Date.UTC` computes with a calendar and looks at no clock. */
+function isCalendar(node: ts.PropertyAccessExpression): boolean {
+  return ts.isIdentifier(node.expression) && node.expression.text === 'Date' && node.name.text === 'UTC';
+}
+
 /** A name is used when it stands for a value; a member, a label or a declaration of the same name is something else. */
 function isUse(node: ts.Identifier): boolean {
   const parent = node.parent;
-  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
+  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node && !isCalendar(parent);
   if (ts.isPropertyAssignment(parent)) return parent.initializer === node;
   if (ts.isImportSpecifier(parent) || ts.isShorthandPropertyAssignment(parent)) return true;
   return !ts.isTypeNode(parent) && !('name' in parent && parent.name === node);
