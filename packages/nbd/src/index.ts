@@ -23,6 +23,9 @@ export type {
   NbdZeroOptions,
 } from './server/types.js';
 
+export { NbdClient } from './client/client.js';
+export { listExports } from './client/negotiate.js';
+export { DEFAULT_CLIENT_LIMITS, type NbdClientOptions, type NbdClientTls } from './client/options.js';
 export type {
   NbdCallOptions,
   NbdClientBlockStatusOptions,
@@ -30,10 +33,12 @@ export type {
   NbdClientWriteOptions,
   NbdClientZeroOptions,
   NbdExportInfo,
+  NbdListedExport,
 } from './client/types.js';
 
 export { inheritedSockets, type ActivationEnvironment } from './node/activation.js';
 export { systemClock } from './node/clock.js';
+export { connectNbd, listNbdExports, type NbdAddress, type NodeNbdClientOptions } from './node/connect.js';
 export {
   createNbdServer,
   NodeNbdServer,

@@ -18,7 +18,16 @@ export function memoryExport(options: MemoryExportOptions): NbdExport & { readon
     sizeBytes: options.sizeBytes,
     ...(options.description === undefined ? {} : { description: options.description }),
     readOnly: options.readOnly === true,
-    features: { flush: true, fua: true, trim: true, writeZeroes: true, fastZero: true, multiConn: true, cache: true, blockStatus: true },
+    features: {
+      flush: true,
+      fua: true,
+      trim: true,
+      writeZeroes: true,
+      fastZero: true,
+      multiConn: true,
+      cache: true,
+      blockStatus: true,
+    },
     bytes,
     open: () => backend,
   };
@@ -27,7 +36,8 @@ export function memoryExport(options: MemoryExportOptions): NbdExport & { readon
 /** A backend on a byte array that the caller owns. */
 export function memoryBackend(bytes: Uint8Array): NbdBackend {
   return {
-    read: (offsetBytes, lengthBytes) => new MemoryBuffer(bytes.subarray(offsetBytes, offsetBytes + lengthBytes)),
+    read: (offsetBytes, lengthBytes) =>
+      new MemoryBuffer(bytes.subarray(offsetBytes, offsetBytes + lengthBytes)),
     write: (offsetBytes, data) => {
       bytes.set(data, offsetBytes);
     },
@@ -36,11 +46,13 @@ export function memoryBackend(bytes: Uint8Array): NbdBackend {
       bytes.fill(0, offsetBytes, offsetBytes + lengthBytes);
     },
     writeZeroes: (offsetBytes, lengthBytes, { fastOnly }) => {
-      if (fastOnly) throw new NbdError('ENOTSUP', 'zeroes in memory are written, which is not faster than writing them');
+      if (fastOnly)
+        throw new NbdError('ENOTSUP', 'zeroes in memory are written, which is not faster than writing them');
       bytes.fill(0, offsetBytes, offsetBytes + lengthBytes);
     },
     cache: () => undefined,
-    blockStatus: (offsetBytes, lengthBytes, { onlyFirst }) => zeroExtents(bytes, offsetBytes, lengthBytes, onlyFirst),
+    blockStatus: (offsetBytes, lengthBytes, { onlyFirst }) =>
+      zeroExtents(bytes, offsetBytes, lengthBytes, onlyFirst),
   };
 }
 

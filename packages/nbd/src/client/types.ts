@@ -57,3 +57,9 @@ export interface NbdClientLimits {
   /** Most that `list` accepts. Default 1024. */
   readonly maxListedExports: number;
 }
+
+/** An export as LIST names it. */
+export interface NbdListedExport {
+  readonly name: string;
+  readonly description: string;
+}

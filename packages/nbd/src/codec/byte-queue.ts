@@ -37,14 +37,16 @@ export class ByteQueue {
       this.#position = 0;
     } else {
       this.#rest.push(chunk);
-      if (this.#rest.length - this.#restStart >= MAX_PIECES && this.#length <= MAX_COMPACTED_BYTES) this.#compact();
+      if (this.#rest.length - this.#restStart >= MAX_PIECES && this.#length <= MAX_COMPACTED_BYTES)
+        this.#compact();
     }
   }
 
   /** The next bytes as one array, or undefined when they are not all here. At most 32 when they straddle chunks. */
   peek(lengthBytes: number): Uint8Array | undefined {
     if (this.#length < lengthBytes || this.#head === undefined) return undefined;
-    if (this.contiguous >= lengthBytes) return this.#head.subarray(this.#position, this.#position + lengthBytes);
+    if (this.contiguous >= lengthBytes)
+      return this.#head.subarray(this.#position, this.#position + lengthBytes);
     this.#gather(this.#scratch, 0, lengthBytes);
     return this.#scratch;
   }

@@ -6,7 +6,11 @@ export function readU16(bytes: Uint8Array, position: number): number {
 
 export function readU32(bytes: Uint8Array, position: number): number {
   return (
-    ((bytes[position]! << 24) | (bytes[position + 1]! << 16) | (bytes[position + 2]! << 8) | bytes[position + 3]!) >>> 0
+    ((bytes[position]! << 24) |
+      (bytes[position + 1]! << 16) |
+      (bytes[position + 2]! << 8) |
+      bytes[position + 3]!) >>>
+    0
   );
 }
 

@@ -20,7 +20,11 @@ export interface NbdOptionReply {
   readonly data: Uint8Array;
 }
 
-export function encodeOptionReply(option: number, code: number, data: Uint8Array = new Uint8Array(0)): Uint8Array {
+export function encodeOptionReply(
+  option: number,
+  code: number,
+  data: Uint8Array = new Uint8Array(0),
+): Uint8Array {
   const bytes = new Uint8Array(OPTION_REPLY_HEADER_BYTES + data.byteLength);
   writeU32(bytes, 0, OPTION_REPLY_MAGIC_HIGH);
   writeU32(bytes, 4, OPTION_REPLY_MAGIC_LOW);
@@ -32,7 +36,11 @@ export function encodeOptionReply(option: number, code: number, data: Uint8Array
 }
 
 /** The answer to EXPORT_NAME, which has no header. */
-export function encodeExportNameReply(sizeBytes: number, transmissionFlags: number, withZeroes: boolean): Uint8Array {
+export function encodeExportNameReply(
+  sizeBytes: number,
+  transmissionFlags: number,
+  withZeroes: boolean,
+): Uint8Array {
   const bytes = new Uint8Array(withZeroes ? 134 : 10);
   writeU64(bytes, 0, sizeBytes);
   writeU16(bytes, 8, transmissionFlags);
@@ -113,7 +121,10 @@ export class OptionReplyDecoder {
       }
       const lengthBytes = readU32(bytes, 16);
       if (lengthBytes > MAX_REPLY_BYTES) {
-        throw new NbdError('PROTOCOL', `option reply of ${lengthBytes} bytes, at most ${MAX_REPLY_BYTES} expected`);
+        throw new NbdError(
+          'PROTOCOL',
+          `option reply of ${lengthBytes} bytes, at most ${MAX_REPLY_BYTES} expected`,
+        );
       }
       this.#header = { option: readU32(bytes, 8), code: readU32(bytes, 12), lengthBytes };
       queue.skip(OPTION_REPLY_HEADER_BYTES);
@@ -125,7 +136,10 @@ export class OptionReplyDecoder {
   }
 
   /** The answer to EXPORT_NAME. */
-  exportName(queue: ByteQueue, withZeroes: boolean): { sizeBytes: number; transmissionFlags: number } | undefined {
+  exportName(
+    queue: ByteQueue,
+    withZeroes: boolean,
+  ): { sizeBytes: number; transmissionFlags: number } | undefined {
     if (queue.length < (withZeroes ? 134 : 10)) return undefined;
     const bytes = queue.peek(10);
     if (bytes === undefined) return undefined;

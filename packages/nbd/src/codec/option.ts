@@ -74,7 +74,10 @@ export class OptionDecoder {
       this.#code = readU32(header, 8);
       const lengthBytes = readU32(header, 12);
       if (lengthBytes > this.#maxOptionBytes) {
-        throw new NbdError('LIMIT', `option ${this.#code} of ${lengthBytes} bytes, at most ${this.#maxOptionBytes} allowed`);
+        throw new NbdError(
+          'LIMIT',
+          `option ${this.#code} of ${lengthBytes} bytes, at most ${this.#maxOptionBytes} allowed`,
+        );
       }
       this.#wanted = lengthBytes;
       queue.skip(OPTION_HEADER_BYTES);

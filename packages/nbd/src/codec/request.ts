@@ -37,7 +37,10 @@ export class RequestDecoder implements NbdRequestHeader {
       if (bytes === undefined) return false;
     }
     if (readU32(bytes, position) !== REQUEST_MAGIC) {
-      throw new NbdError('PROTOCOL', `expected a request, got magic 0x${readU32(bytes, position).toString(16)}`);
+      throw new NbdError(
+        'PROTOCOL',
+        `expected a request, got magic 0x${readU32(bytes, position).toString(16)}`,
+      );
     }
     this.flags = readU16(bytes, position + 4);
     this.command = readU16(bytes, position + 6);

@@ -1,6 +1,6 @@
 import { CommandFlag } from '../codec/constants.js';
 import type { BudgetAccount } from './budget.js';
-import type { BufferPool } from './slabs.js';
+import type { BufferPool } from '../output/slabs.js';
 import type { NbdBackend, NbdReadBuffer, NbdWriteOptions } from './types.js';
 import { BackendCall, type CallOwner, isPromiseLike, type Work } from './work.js';
 

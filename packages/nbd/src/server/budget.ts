@@ -21,7 +21,10 @@ export class NbdByteBudget {
   /** @param totalBytes - allowances of all connections plus what they share. */
   constructor(totalBytes: number) {
     if (!Number.isSafeInteger(totalBytes) || totalBytes < 1) {
-      throw new NbdError('CONFIG', `a byte budget must be a positive whole number, got ${String(totalBytes)}`);
+      throw new NbdError(
+        'CONFIG',
+        `a byte budget must be a positive whole number, got ${String(totalBytes)}`,
+      );
     }
     this.totalBytes = totalBytes;
   }
@@ -109,7 +112,8 @@ export class BudgetAccount {
   give(lengthBytes: number): void {
     const before = this.#usedBytes;
     this.#usedBytes = before - lengthBytes;
-    if (before > this.#allowanceBytes) this.budget.give(before - Math.max(this.#usedBytes, this.#allowanceBytes));
+    if (before > this.#allowanceBytes)
+      this.budget.give(before - Math.max(this.#usedBytes, this.#allowanceBytes));
   }
 
   /** Gives the allowance back. Charges still open are given back by those who hold them. */

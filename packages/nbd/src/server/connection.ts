@@ -171,7 +171,14 @@ export class Connection implements ByteStreamHandler, HandshakeHost, Transmissio
     }
     this.#backend = backend;
     const rules = requestRules(served, this.limits, agreement.structured, agreement.allocationContext);
-    this.#transmission = new Transmission(this.#stream, this.#account, this, backend, rules, this.#core.tools);
+    this.#transmission = new Transmission(
+      this.#stream,
+      this.#account,
+      this,
+      backend,
+      rules,
+      this.#core.tools,
+    );
     return 'opened';
   }
 

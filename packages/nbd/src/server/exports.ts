@@ -12,15 +12,24 @@ export function checkExport(served: NbdExport): void {
     throw new NbdError('CONFIG', `${where}: a name has at most ${MAX_NAME_BYTES} bytes`);
   }
   if (!Number.isSafeInteger(served.sizeBytes) || served.sizeBytes < 0) {
-    throw new NbdError('CONFIG', `${where}: sizeBytes must be a safe integer, got ${String(served.sizeBytes)}`);
+    throw new NbdError(
+      'CONFIG',
+      `${where}: sizeBytes must be a safe integer, got ${String(served.sizeBytes)}`,
+    );
   }
   const minimum = served.minimumBlockBytes ?? 1;
   const preferred = served.preferredBlockBytes ?? Math.max(4096, minimum);
   if (!isPowerOfTwo(minimum) || minimum > 65536) {
-    throw new NbdError('CONFIG', `${where}: minimumBlockBytes must be a power of two up to 65536, got ${minimum}`);
+    throw new NbdError(
+      'CONFIG',
+      `${where}: minimumBlockBytes must be a power of two up to 65536, got ${minimum}`,
+    );
   }
   if (!isPowerOfTwo(preferred) || preferred < minimum || preferred < 512) {
-    throw new NbdError('CONFIG', `${where}: preferredBlockBytes must be a power of two of at least 512 and ${minimum}`);
+    throw new NbdError(
+      'CONFIG',
+      `${where}: preferredBlockBytes must be a power of two of at least 512 and ${minimum}`,
+    );
   }
 }
 
@@ -28,7 +37,10 @@ export function checkExport(served: NbdExport): void {
 export function checkBackend(served: NbdExport, backend: NbdBackend): void {
   for (const feature of ['flush', 'trim', 'writeZeroes', 'cache', 'blockStatus'] as const) {
     if (served.features[feature] === true && typeof backend[feature] !== 'function') {
-      throw new NbdError('CONFIG', `export ${JSON.stringify(served.name)} offers ${feature}, its backend has no such method`);
+      throw new NbdError(
+        'CONFIG',
+        `export ${JSON.stringify(served.name)} offers ${feature}, its backend has no such method`,
+      );
     }
   }
 }
@@ -39,7 +51,8 @@ export function exportDirectory(exports: readonly NbdExport[] | NbdExportDirecto
   const byName = new Map<string, NbdExport>();
   for (const served of exports) {
     checkExport(served);
-    if (byName.has(served.name)) throw new NbdError('CONFIG', `two exports are named ${JSON.stringify(served.name)}`);
+    if (byName.has(served.name))
+      throw new NbdError('CONFIG', `two exports are named ${JSON.stringify(served.name)}`);
     byName.set(served.name, served);
   }
   return { find: (name) => byName.get(name), list: () => [...byName.values()] };

@@ -88,7 +88,8 @@ export class Handshake {
       return;
     }
     // An honest client waits for the answer. The socket is not paused, so that one that leaves is noticed.
-    if (this.#queue.length > this.#host.limits.maxOptionBytes) this.#fail('sent too much while an option was being answered');
+    if (this.#queue.length > this.#host.limits.maxOptionBytes)
+      this.#fail('sent too much while an option was being answered');
   }
 
   /** The connection is gone. */
@@ -138,7 +139,12 @@ export class Handshake {
 
   async #answer(option: NbdOption): Promise<void> {
     const { code } = option;
-    if (this.#host.tls === 'required' && !this.#secure && code !== OptionCode.startTls && code !== OptionCode.abort) {
+    if (
+      this.#host.tls === 'required' &&
+      !this.#secure &&
+      code !== OptionCode.startTls &&
+      code !== OptionCode.abort
+    ) {
       if (code === OptionCode.exportName) throw new NbdError('TLS_REQUIRED', 'EXPORT_NAME before TLS');
       this.#reply(option, OptionReplyCode.tlsRequired, 'this server requires TLS');
       return;
@@ -183,7 +189,8 @@ export class Handshake {
     // This option has no error reply: whatever is wrong ends the connection.
     const name = option.data.byteLength <= 4096 ? decodeText(option.data) : undefined;
     const served = name === undefined ? undefined : await this.#host.find(name);
-    if (served === undefined) throw new NbdError('UNKNOWN_EXPORT', 'EXPORT_NAME for an export that is not served');
+    if (served === undefined)
+      throw new NbdError('UNKNOWN_EXPORT', 'EXPORT_NAME for an export that is not served');
     const agreement = this.#agreement(served);
     const outcome = await this.#host.open(served, agreement);
     if (outcome === 'dropped' || this.#over) return;
@@ -260,7 +267,11 @@ export class Handshake {
       return;
     }
     if (this.#secure || option.data.byteLength > 0) {
-      this.#reply(option, OptionReplyCode.invalid, this.#secure ? 'TLS is on already' : 'STARTTLS takes no data');
+      this.#reply(
+        option,
+        OptionReplyCode.invalid,
+        this.#secure ? 'TLS is on already' : 'STARTTLS takes no data',
+      );
       return;
     }
     this.#reply(option, OptionReplyCode.ack);
@@ -290,7 +301,11 @@ export class Handshake {
     const request = decodeMetaContextRequest(option.data);
     if (setting) this.#contextFor = undefined;
     if (request === undefined || !this.#structured) {
-      this.#reply(option, OptionReplyCode.invalid, request === undefined ? 'malformed option' : 'needs structured replies');
+      this.#reply(
+        option,
+        OptionReplyCode.invalid,
+        request === undefined ? 'malformed option' : 'needs structured replies',
+      );
       return;
     }
     const served = await this.#host.find(request.name);
@@ -300,10 +315,15 @@ export class Handshake {
     }
     const wanted = setting
       ? request.queries.includes(ALLOCATION_CONTEXT)
-      : request.queries.length === 0 || request.queries.some((query) => query === 'base:' || query === ALLOCATION_CONTEXT);
+      : request.queries.length === 0 ||
+        request.queries.some((query) => query === 'base:' || query === ALLOCATION_CONTEXT);
     if (wanted && served.features.blockStatus) {
       if (setting) this.#contextFor = served.name;
-      this.#reply(option, OptionReplyCode.metaContext, encodeMetaContext(setting ? ALLOCATION_CONTEXT_ID : 0, ALLOCATION_CONTEXT));
+      this.#reply(
+        option,
+        OptionReplyCode.metaContext,
+        encodeMetaContext(setting ? ALLOCATION_CONTEXT_ID : 0, ALLOCATION_CONTEXT),
+      );
     }
     this.#reply(option, OptionReplyCode.ack);
   }

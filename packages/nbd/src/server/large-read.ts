@@ -1,6 +1,6 @@
 import { CommandFlag } from '../codec/constants.js';
 import { wireErrorNumber } from '../errors.js';
-import type { Outbox } from './outbox.js';
+import type { WriteBatcher } from '../output/write-batcher.js';
 import type { ReplyWriter } from './replies.js';
 import type { NbdReadBuffer } from './types.js';
 import type { SliceSink, Work } from './work.js';
@@ -8,7 +8,7 @@ import { sliceLength } from './write-intake.js';
 
 /** What a large read needs from its connection. */
 export interface LargeReadHost {
-  readonly outbox: Outbox;
+  readonly outbox: WriteBatcher;
   readonly replies: ReplyWriter;
   readSlice(work: Work, sink: SliceSink, offsetBytes: number, lengthBytes: number): void;
   /** Asks for the output alone. True: yours until `releaseOutput`. False: `outputGranted` will be called. */

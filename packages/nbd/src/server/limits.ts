@@ -60,10 +60,16 @@ export function resolveServerLimits(given: Partial<NbdServerLimits> = {}): NbdSe
     }
   }
   if (limits.maxOptionBytes < 4104) {
-    throw new NbdError('CONFIG', `maxOptionBytes (${limits.maxOptionBytes}) must hold a name of 4096 bytes: at least 4104`);
+    throw new NbdError(
+      'CONFIG',
+      `maxOptionBytes (${limits.maxOptionBytes}) must hold a name of 4096 bytes: at least 4104`,
+    );
   }
   if (limits.connectionAllowanceBytes < 16 * KIB) {
-    throw new NbdError('CONFIG', `connectionAllowanceBytes (${limits.connectionAllowanceBytes}) must be at least 16384`);
+    throw new NbdError(
+      'CONFIG',
+      `connectionAllowanceBytes (${limits.connectionAllowanceBytes}) must be at least 16384`,
+    );
   }
   if (limits.advertisedMaximumBytes > limits.maxRequestBytes) {
     throw new NbdError(

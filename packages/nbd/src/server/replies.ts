@@ -1,6 +1,14 @@
-import { CHUNK_DONE, ChunkType, Command, StatusFlag } from '../codec/constants.js';
+import {
+  CHUNK_DONE,
+  CHUNK_HEADER_BYTES,
+  ChunkType,
+  Command,
+  SIMPLE_REPLY_BYTES,
+  StatusFlag,
+} from '../codec/constants.js';
 import { writeU16, writeU32, writeU64 } from '../codec/integers.js';
-import type { Outbox } from './outbox.js';
+import { encodeChunkHeader, encodeSimpleReply } from '../codec/reply.js';
+import type { WriteBatcher } from '../output/write-batcher.js';
 import type { NbdExtent, NbdReadBuffer } from './types.js';
 import type { Work } from './work.js';
 
@@ -13,11 +21,11 @@ const MAX_EXTENT_BYTES = 0xffff_ffff;
 
 /** Writes replies in the form that was negotiated. */
 export class ReplyWriter {
-  readonly #outbox: Outbox;
+  readonly #outbox: WriteBatcher;
   readonly #structured: boolean;
   readonly #scratch = new Uint8Array(8);
 
-  constructor(outbox: Outbox, structured: boolean) {
+  constructor(outbox: WriteBatcher, structured: boolean) {
     this.#outbox = outbox;
     this.#structured = structured;
   }
@@ -28,19 +36,18 @@ export class ReplyWriter {
 
   /** Success without data, or an error. */
   finish(work: Work): void {
-    const outbox = this.#outbox;
     if (!this.#structured || (work.command !== Command.read && work.command !== Command.blockStatus)) {
-      outbox.simple(work.error, work.cookieHigh, work.cookieLow);
+      this.#simple(work, work.error);
       return;
     }
     if (work.error === 0) {
-      outbox.chunk(CHUNK_DONE, ChunkType.none, work.cookieHigh, work.cookieLow, 0);
+      this.#chunk(work, CHUNK_DONE, ChunkType.none, 0);
       return;
     }
-    outbox.chunk(CHUNK_DONE, ChunkType.error, work.cookieHigh, work.cookieLow, 6);
+    this.#chunk(work, CHUNK_DONE, ChunkType.error, 6);
     writeU32(this.#scratch, 0, work.error);
     writeU16(this.#scratch, 4, 0);
-    outbox.bytes(this.#scratch.subarray(0, 6));
+    this.#outbox.bytes(this.#scratch.subarray(0, 6));
   }
 
   /** A READ's data, all of it at once. */
@@ -51,29 +58,50 @@ export class ReplyWriter {
 
   /** What stands before `lengthBytes` of data. */
   readHeader(work: Work, offsetBytes: number, lengthBytes: number, last: boolean): void {
-    const outbox = this.#outbox;
     if (!this.#structured) {
-      outbox.simple(0, work.cookieHigh, work.cookieLow);
+      this.#simple(work, 0);
       return;
     }
-    const flags = last ? CHUNK_DONE : 0;
-    outbox.chunk(flags, ChunkType.offsetData, work.cookieHigh, work.cookieLow, lengthBytes + 8);
+    this.#chunk(work, last ? CHUNK_DONE : 0, ChunkType.offsetData, lengthBytes + 8);
     writeU64(this.#scratch, 0, offsetBytes);
-    outbox.bytes(this.#scratch);
+    this.#outbox.bytes(this.#scratch);
   }
 
   /** Returns false when the backend's extents make no sense. */
   blockStatus(work: Work, extents: readonly NbdExtent[], onlyFirst: boolean): boolean {
     const encoded = encodeExtents(extents, work.lengthBytes, onlyFirst ? 1 : MAX_EXTENTS);
     if (encoded === undefined) return false;
-    this.#outbox.chunk(CHUNK_DONE, ChunkType.blockStatus, work.cookieHigh, work.cookieLow, encoded.byteLength);
+    this.#chunk(work, CHUNK_DONE, ChunkType.blockStatus, encoded.byteLength);
     this.#outbox.bytes(encoded);
     return true;
+  }
+
+  #simple(work: Work, error: number): void {
+    const slab = this.#outbox.room(SIMPLE_REPLY_BYTES);
+    slab.position = encodeSimpleReply(slab.bytes, slab.position, error, work.cookieHigh, work.cookieLow);
+  }
+
+  #chunk(work: Work, flags: number, type: number, lengthBytes: number): void {
+    const slab = this.#outbox.room(CHUNK_HEADER_BYTES);
+    const { cookieHigh, cookieLow } = work;
+    slab.position = encodeChunkHeader(
+      slab.bytes,
+      slab.position,
+      flags,
+      type,
+      cookieHigh,
+      cookieLow,
+      lengthBytes,
+    );
   }
 }
 
 /** Merges neighbours of equal status and cuts at the end of what was asked. */
-function encodeExtents(extents: readonly NbdExtent[], lengthBytes: number, most: number): Uint8Array | undefined {
+function encodeExtents(
+  extents: readonly NbdExtent[],
+  lengthBytes: number,
+  most: number,
+): Uint8Array | undefined {
   const bytes = new Uint8Array(4 + 8 * Math.min(most, extents.length));
   writeU32(bytes, 0, ALLOCATION_CONTEXT_ID);
   let count = 0;

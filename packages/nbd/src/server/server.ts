@@ -5,7 +5,7 @@ import { exportDirectory } from './exports.js';
 import { type NbdServerLimits, resolveServerLimits } from './limits.js';
 import { DEFAULT_BUDGET_BYTES, type NbdServerNotice, type NbdServerOptions } from './options.js';
 import type { ServerCore } from './server-core.js';
-import { BufferPool, SlabPool } from './slabs.js';
+import { BufferPool, SlabPool } from '../output/slabs.js';
 import type { TransmissionTools } from './transmission.js';
 import type { NbdCloseReason, NbdExportDirectory } from './types.js';
 
@@ -49,7 +49,10 @@ export class NbdServer implements AsyncDisposable {
   /** Serves the stream. False when it was refused (and destroyed), because of a limit or because the server is closed. */
   accept(stream: ByteStream): boolean {
     const refusal = this.#refusal();
-    const account = refusal === undefined ? new BudgetAccount(this.budget, this.limits.connectionAllowanceBytes) : undefined;
+    const account =
+      refusal === undefined
+        ? new BudgetAccount(this.budget, this.limits.connectionAllowanceBytes)
+        : undefined;
     if (account?.isOpen !== true) {
       const because = refusal ?? 'the byte budget has no allowance left';
       this.#core.notice({ kind: 'connection-refused', remote: stream.remote, because });
@@ -97,7 +100,13 @@ export class NbdServer implements AsyncDisposable {
 
   #settled(connection: Connection, reason: NbdCloseReason, because: string | undefined): void {
     this.#connections.delete(connection);
-    this.#core.notice({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason, because });
+    this.#core.notice({
+      kind: 'connection-closed',
+      connection: connection.id,
+      remote: connection.remote,
+      reason,
+      because,
+    });
     if (this.#connections.size > 0) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }

@@ -7,9 +7,9 @@ import { BackendCalls } from './backend-calls.js';
 import type { BudgetAccount, NbdBudgetWaiter } from './budget.js';
 import { LargeRead, type LargeReadHost } from './large-read.js';
 import { guaranteedSliceBytes, type NbdServerLimits } from './limits.js';
-import { Outbox } from './outbox.js';
+import { WriteBatcher } from '../output/write-batcher.js';
 import { ReplyWriter } from './replies.js';
-import type { BufferPool, SlabPool } from './slabs.js';
+import type { BufferPool, SlabPool } from '../output/slabs.js';
 import type { NbdBackend, NbdExtent, NbdReadBuffer } from './types.js';
 import { type RequestRules, validateRequest } from './validate.js';
 import { type BackendCall, type CallOwner, type ChunkPin, type SliceSink, Work } from './work.js';
@@ -47,7 +47,7 @@ const FLUSH_AT_BYTES = 256 * 1024;
 
 /** The request phase of one connection: parses, checks, calls the backend, answers in whatever order answers come. */
 export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBudgetWaiter {
-  readonly outbox: Outbox;
+  readonly outbox: WriteBatcher;
   readonly replies: ReplyWriter;
   readonly #stream: ByteStream;
   readonly #account: BudgetAccount;
@@ -90,8 +90,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     this.#rules = rules;
     this.#tools = tools;
     this.#guaranteedBytes = guaranteedSliceBytes(tools.limits);
-    this.outbox = new Outbox(stream, tools.slabs, account, () => {
-      this.#batchLeft();
+    this.outbox = new WriteBatcher(stream, tools.slabs, (chargedBytes) => {
+      this.#batchLeft(chargedBytes);
     });
     this.replies = new ReplyWriter(this.outbox, rules.structured);
     this.#calls = new BackendCalls(backend, this, account, tools.buffers);
@@ -224,7 +224,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
   /** Stops and restarts the socket, and notices when everything is done. */
   #regulate(): void {
     if (this.#gone) return;
-    const stalled = this.#queue.length > 0 && !this.#noMoreRequests && (this.#waitsForBudget || this.#blocked());
+    const stalled =
+      this.#queue.length > 0 && !this.#noMoreRequests && (this.#waitsForBudget || this.#blocked());
     if (stalled !== this.#paused) {
       this.#paused = stalled;
       if (stalled) this.#stream.pause();
@@ -259,7 +260,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     work.error = error;
     this.#inFlight += 1;
     if (request.command === Command.write) this.#startWrite(work);
-    else if (error !== 0 || (request.lengthBytes === 0 && request.command !== Command.flush)) this.#answer(work);
+    else if (error !== 0 || (request.lengthBytes === 0 && request.command !== Command.flush))
+      this.#answer(work);
     else if (request.command !== Command.read) this.#startOther(work);
     else if (!this.#startRead(work)) this.#waitingRead = work;
   }
@@ -282,7 +284,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     }
     let slice = 0;
     if (length > maxSliceBytes && this.#account.tryTake(maxSliceBytes)) slice = maxSliceBytes;
-    else if (length > this.#guaranteedBytes && this.#account.tryTake(this.#guaranteedBytes)) slice = this.#guaranteedBytes;
+    else if (length > this.#guaranteedBytes && this.#account.tryTake(this.#guaranteedBytes))
+      slice = this.#guaranteedBytes;
     if (slice === 0) {
       this.#waitForBudget();
       return false;
@@ -348,7 +351,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
       return;
     }
     if (work.command === Command.read) this.#readAnswered(work, slice, value as NbdReadBuffer, lengthBytes);
-    else if (work.command === Command.blockStatus) this.#deliver({ work, answer: 'extents', extents: value as NbdExtent[] });
+    else if (work.command === Command.blockStatus)
+      this.#deliver({ work, answer: 'extents', extents: value as NbdExtent[] });
     else if (work.calls === 0 && work.complete) this.#answerWrite(work);
     this.#schedule();
   }
@@ -378,7 +382,10 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
   #readAnswered(work: Work, slice: SliceSink | undefined, buffer: NbdReadBuffer, lengthBytes: number): void {
     if (buffer.bytes.byteLength !== lengthBytes) {
       buffer.release();
-      const error = new NbdError('EIO', `the backend read ${buffer.bytes.byteLength} of ${lengthBytes} bytes`);
+      const error = new NbdError(
+        'EIO',
+        `the backend read ${buffer.bytes.byteLength} of ${lengthBytes} bytes`,
+      );
       if (slice !== undefined) {
         slice.sliceRead(undefined, error);
         return;
@@ -503,7 +510,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     if (!this.#gone) this.#send();
   }
 
-  #batchLeft(): void {
+  #batchLeft(chargedBytes: number): void {
+    if (chargedBytes > 0) this.#account.give(chargedBytes);
     if (this.#paused || this.#waitsForBudget) this.#schedule();
   }
 

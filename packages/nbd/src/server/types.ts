@@ -59,7 +59,8 @@ export interface NbdBlockStatusOptions {
 }
 
 /** Why a backend is closed. */
-export type NbdCloseReason = 'client-disconnected' | 'connection-lost' | 'protocol-error' | 'server-closed' | 'aborted';
+export type NbdCloseReason =
+  'client-disconnected' | 'connection-lost' | 'protocol-error' | 'server-closed' | 'aborted';
 
 /**
  * What serves one session. Calls run concurrently, ranges are inside the export, zero-length requests never arrive.

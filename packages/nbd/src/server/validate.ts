@@ -95,6 +95,7 @@ function checkRange(rules: RequestRules, request: NbdRequestHeader, outside: num
   if (request.lengthBytes > rules.sizeBytes - request.offsetBytes) return outside;
   const { minimumBlockBytes } = rules;
   if (minimumBlockBytes === 1) return 0;
-  const aligned = request.offsetBytes % minimumBlockBytes === 0 && request.lengthBytes % minimumBlockBytes === 0;
+  const aligned =
+    request.offsetBytes % minimumBlockBytes === 0 && request.lengthBytes % minimumBlockBytes === 0;
   return aligned ? 0 : EINVAL;
 }

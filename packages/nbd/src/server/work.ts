@@ -25,7 +25,14 @@ export class Work {
   /** Everything that this request will ever ask of the backend has been asked. */
   complete = false;
 
-  start(command: number, flags: number, cookieHigh: number, cookieLow: number, offsetBytes: number, lengthBytes: number): void {
+  start(
+    command: number,
+    flags: number,
+    cookieHigh: number,
+    cookieLow: number,
+    offsetBytes: number,
+    lengthBytes: number,
+  ): void {
     this.command = command;
     this.flags = flags;
     this.cookieHigh = cookieHigh;

@@ -1,6 +1,6 @@
 import type { ByteQueue } from '../codec/byte-queue.js';
 import type { BudgetAccount } from './budget.js';
-import { type BufferPool, pooledBytes } from './slabs.js';
+import { type BufferPool, pooledBytes } from '../output/slabs.js';
 import { ChunkPin, type Work } from './work.js';
 
 /** What became of the bytes that were there. */
@@ -140,7 +140,11 @@ export class WriteIntake {
   #fill(queue: ByteQueue, work: Work): boolean {
     const buffer = this.#buffer;
     if (buffer === undefined) return false;
-    this.#receivedBytes += queue.copyInto(buffer, this.#receivedBytes, this.#sliceBytes - this.#receivedBytes);
+    this.#receivedBytes += queue.copyInto(
+      buffer,
+      this.#receivedBytes,
+      this.#sliceBytes - this.#receivedBytes,
+    );
     if (this.#receivedBytes < this.#sliceBytes) return false;
     this.#buffer = undefined;
     const data = buffer.byteLength === this.#sliceBytes ? buffer : buffer.subarray(0, this.#sliceBytes);

@@ -1,50 +1,50 @@
-import { CHUNK_HEADER_BYTES, SIMPLE_REPLY_BYTES } from '../codec/constants.js';
-import { encodeChunkHeader, encodeSimpleReply } from '../codec/reply.js';
 import type { ByteStream } from '../stream.js';
-import type { BudgetAccount } from './budget.js';
 import type { Slab, SlabPool } from './slabs.js';
-import type { NbdReadBuffer } from './types.js';
 
 /** Payloads up to this are copied next to their header: cheaper than another piece in the write. */
 const COPIED_PAYLOAD_BYTES = 16 * 1024;
 
-/** What leaves in one write, and what may be given back once it has left. */
-class ReplyBatch {
+/** Bytes that someone wants back after they have left. */
+export interface LentBytes {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/** What leaves in one write, and what is given back once it has left. */
+class WriteBatch {
   readonly chunks: Uint8Array[] = [];
-  readonly buffers: NbdReadBuffer[] = [];
+  readonly lent: LentBytes[] = [];
   readonly slabs: Slab[] = [];
   chargedBytes = 0;
   lengthBytes = 0;
   readonly flushed: () => void;
 
-  constructor(outbox: Outbox) {
+  constructor(batcher: WriteBatcher) {
     this.flushed = () => {
-      outbox.batchFlushed(this);
+      batcher.batchFlushed(this);
     };
   }
 }
 
-/** Gathers the replies of one turn of one connection and sends them as one write. */
-export class Outbox {
+/** Gathers what a connection has to say in one turn and sends it as one write of few pieces. */
+export class WriteBatcher {
   readonly #stream: ByteStream;
   readonly #slabs: SlabPool;
-  readonly #account: BudgetAccount;
-  readonly #onFlushed: () => void;
-  readonly #idle: ReplyBatch[] = [];
-  #batch: ReplyBatch;
+  readonly #onFlushed: (chargedBytes: number) => void;
+  readonly #idle: WriteBatch[] = [];
+  #batch: WriteBatch;
   #slab: Slab | undefined;
   #segmentStart = 0;
   #joined = false;
   #unsentBytes = 0;
   #closed = false;
 
-  /** @param onFlushed - called after a batch has left and its charges were given back. */
-  constructor(stream: ByteStream, slabs: SlabPool, account: BudgetAccount, onFlushed: () => void) {
+  /** @param onFlushed - called after a batch has left, with the sum of what was charged for it. */
+  constructor(stream: ByteStream, slabs: SlabPool, onFlushed: (chargedBytes: number) => void) {
     this.#stream = stream;
     this.#slabs = slabs;
-    this.#account = account;
     this.#onFlushed = onFlushed;
-    this.#batch = new ReplyBatch(this);
+    this.#batch = new WriteBatch(this);
   }
 
   /** Handed to the stream and not yet flushed. */
@@ -52,45 +52,56 @@ export class Outbox {
     return this.#unsentBytes;
   }
 
-  simple(error: number, cookieHigh: number, cookieLow: number): void {
-    const slab = this.#room(SIMPLE_REPLY_BYTES);
-    slab.position = encodeSimpleReply(slab.bytes, slab.position, error, cookieHigh, cookieLow);
+  /** Gathered and not yet handed to the stream. */
+  get gatheredBytes(): number {
+    return (
+      this.#batch.lengthBytes + (this.#slab === undefined ? 0 : this.#slab.position - this.#segmentStart)
+    );
   }
 
-  chunk(flags: number, type: number, cookieHigh: number, cookieLow: number, lengthBytes: number): void {
-    const slab = this.#room(CHUNK_HEADER_BYTES);
-    slab.position = encodeChunkHeader(slab.bytes, slab.position, flags, type, cookieHigh, cookieLow, lengthBytes);
+  /** A slab with room for `lengthBytes`; the caller writes at its position and moves that. At most 8 KiB. */
+  room(lengthBytes: number): Slab {
+    let slab = this.#slab;
+    if (slab === undefined) {
+      slab = this.#slabs.takeSmall();
+      this.#use(slab);
+    } else if (slab.bytes.byteLength - slab.position < lengthBytes) {
+      slab = this.#slabs.tryTakeLarge() ?? this.#slabs.takeSmall();
+      this.#use(slab);
+    } else if (!this.#joined) {
+      this.#join(slab);
+    }
+    return slab;
   }
 
-  /** Small pieces behind a chunk header; copied. At most a few hundred bytes at once. */
+  /** Small pieces; copied. */
   bytes(piece: Uint8Array): void {
-    const slab = this.#room(piece.byteLength);
+    const slab = this.room(piece.byteLength);
     slab.bytes.set(piece, slab.position);
     slab.position += piece.byteLength;
   }
 
-  /** The payload of a read. `chargedBytes` are given back to the account when it has left. */
-  payload(buffer: NbdReadBuffer, chargedBytes: number): void {
-    if (buffer.bytes.byteLength <= COPIED_PAYLOAD_BYTES && this.#tryCopy(buffer.bytes)) {
+  /** A payload, copied when that is cheaper; released when it is not needed any more. */
+  payload(lent: LentBytes, chargedBytes: number): void {
+    if (lent.bytes.byteLength <= COPIED_PAYLOAD_BYTES && this.#tryCopy(lent.bytes)) {
       this.#batch.chargedBytes += chargedBytes;
-      buffer.release();
+      lent.release();
     } else {
-      this.reference(buffer, chargedBytes);
+      this.reference(lent, chargedBytes);
     }
   }
 
-  /** Like `payload`, and the buffer is never released before the bytes have left. */
-  reference(buffer: NbdReadBuffer, chargedBytes: number): void {
+  /** Like `payload`, and never released before the bytes have left. */
+  reference(lent: LentBytes, chargedBytes: number): void {
     this.#batch.chargedBytes += chargedBytes;
-    this.#seal();
-    this.#batch.chunks.push(buffer.bytes);
-    this.#batch.lengthBytes += buffer.bytes.byteLength;
-    this.#batch.buffers.push(buffer);
+    this.#batch.lent.push(lent);
+    this.#append(lent.bytes);
   }
 
-  /** Gathered and not yet handed to the stream. */
-  get gatheredBytes(): number {
-    return this.#batch.lengthBytes + (this.#slab === undefined ? 0 : this.#slab.position - this.#segmentStart);
+  /** A payload that its owner keeps unchanged until it is answered. */
+  borrowed(bytes: Uint8Array): void {
+    if (bytes.byteLength <= COPIED_PAYLOAD_BYTES && this.#tryCopy(bytes)) return;
+    this.#append(bytes);
   }
 
   /** Sends what was gathered. False: wait for `drain` before producing more. */
@@ -98,7 +109,7 @@ export class Outbox {
     this.#seal();
     const batch = this.#batch;
     if (batch.chunks.length === 0) return true;
-    this.#batch = this.#idle.pop() ?? new ReplyBatch(this);
+    this.#batch = this.#idle.pop() ?? new WriteBatch(this);
     this.#joined = false;
     this.#unsentBytes += batch.lengthBytes;
     if (this.#closed) {
@@ -115,7 +126,7 @@ export class Outbox {
   }
 
   /** Called by a batch when the stream has taken its bytes. */
-  batchFlushed(batch: ReplyBatch): void {
+  batchFlushed(batch: WriteBatch): void {
     this.#unsentBytes -= batch.lengthBytes;
     for (const slab of batch.slabs) {
       slab.users -= 1;
@@ -128,13 +139,18 @@ export class Outbox {
     batch.slabs.length = 0;
     batch.chargedBytes = 0;
     batch.lengthBytes = 0;
-    if (chargedBytes > 0) this.#account.give(chargedBytes);
-    if (batch.buffers.length > 0) {
-      for (const buffer of batch.buffers) buffer.release();
-      batch.buffers.length = 0;
+    if (batch.lent.length > 0) {
+      for (const lent of batch.lent) lent.release();
+      batch.lent.length = 0;
     }
     if (this.#idle.length < 4) this.#idle.push(batch);
-    this.#onFlushed();
+    this.#onFlushed(chargedBytes);
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#seal();
+    this.#batch.chunks.push(bytes);
+    this.#batch.lengthBytes += bytes.byteLength;
   }
 
   #tryCopy(bytes: Uint8Array): boolean {
@@ -150,20 +166,6 @@ export class Outbox {
     slab.bytes.set(bytes, slab.position);
     slab.position += bytes.byteLength;
     return true;
-  }
-
-  #room(lengthBytes: number): Slab {
-    let slab = this.#slab;
-    if (slab === undefined) {
-      slab = this.#slabs.takeSmall();
-      this.#use(slab);
-    } else if (slab.bytes.byteLength - slab.position < lengthBytes) {
-      slab = this.#slabs.tryTakeLarge() ?? this.#slabs.takeSmall();
-      this.#use(slab);
-    } else if (!this.#joined) {
-      this.#join(slab);
-    }
-    return slab;
   }
 
   /** Goes on in another slab. */

@@ -1,4 +1,8 @@
-import type { NbdByteBudget } from './budget.js';
+/** Pays for large slabs. */
+export interface SlabBudget {
+  tryTake(lengthBytes: number): boolean;
+  give(lengthBytes: number): void;
+}
 
 /** Reply headers and small payloads are written into slabs, so that a turn's replies leave as few pieces. */
 export class Slab {
@@ -19,14 +23,14 @@ const LARGE_BYTES = 256 * 1024;
 const KEPT_SMALL = 64;
 const KEPT_LARGE = 8;
 
-/** Slabs of all connections of a server. Large ones are paid for from the shared part of the budget. */
+/** Slabs of all connections of a server or of one client. Large ones are paid for. */
 export class SlabPool {
-  readonly #budget: NbdByteBudget;
+  readonly #budget: SlabBudget;
   readonly #allocate: (lengthBytes: number) => Uint8Array;
   readonly #small: Slab[] = [];
   readonly #large: Slab[] = [];
 
-  constructor(budget: NbdByteBudget, allocate: (lengthBytes: number) => Uint8Array) {
+  constructor(budget: SlabBudget, allocate: (lengthBytes: number) => Uint8Array) {
     this.#budget = budget;
     this.#allocate = allocate;
   }
@@ -84,7 +88,9 @@ export class BufferPool {
 /** What `take` really hands out, which is what has to be paid for. */
 export function pooledBytes(lengthBytes: number): number {
   const sizeClass = sizeClassOf(lengthBytes);
-  return sizeClass > LARGEST_BUFFER_BITS - SMALLEST_BUFFER_BITS ? lengthBytes : 2 ** (sizeClass + SMALLEST_BUFFER_BITS);
+  return sizeClass > LARGEST_BUFFER_BITS - SMALLEST_BUFFER_BITS
+    ? lengthBytes
+    : 2 ** (sizeClass + SMALLEST_BUFFER_BITS);
 }
 
 function sizeClassOf(lengthBytes: number): number {

@@ -1,0 +1,93 @@
+import { connect as connectSocket, type Socket } from 'node:net';
+import { NbdClient } from '../client/client.js';
+import { listExports } from '../client/negotiate.js';
+import type { NbdClientOptions } from '../client/options.js';
+import type { NbdListedExport } from '../client/types.js';
+import type { NbdClock } from '../clock.js';
+import { NbdError } from '../errors.js';
+import { systemClock } from './clock.js';
+import { SocketStream } from './socket-stream.js';
+
+/** Where a server is. */
+export type NbdAddress =
+  | { readonly socketPath: string }
+  | {
+      readonly host: string;
+      /** Default 10809. */
+      readonly port?: number;
+    };
+
+/** Options of `connectNbd`: those of `NbdClient.connect`, with the system's clock by default. */
+export type NodeNbdClientOptions = Omit<NbdClientOptions, 'clock'> & { readonly clock?: NbdClock };
+
+const NBD_PORT = 10809;
+const DEFAULT_CONNECT_DEADLINE_MS = 10_000;
+
+/** Connects to a server and opens an export. */
+export async function connectNbd(
+  address: NbdAddress,
+  options: NodeNbdClientOptions = {},
+): Promise<NbdClient> {
+  const stream = await openSocket(address, options);
+  return NbdClient.connect(stream, withDefaults(options));
+}
+
+/** The exports that a server tells about. */
+export async function listNbdExports(
+  address: NbdAddress,
+  options: NodeNbdClientOptions = {},
+): Promise<readonly NbdListedExport[]> {
+  const stream = await openSocket(address, options);
+  return listExports(stream, withDefaults(options));
+}
+
+function withDefaults(options: NodeNbdClientOptions): NbdClientOptions {
+  return {
+    clock: systemClock,
+    allocate: (lengthBytes) => Buffer.allocUnsafeSlow(lengthBytes),
+    ...options,
+  };
+}
+
+function openSocket(address: NbdAddress, options: NodeNbdClientOptions): Promise<SocketStream> {
+  const { signal } = options;
+  const name = 'socketPath' in address ? address.socketPath : `${address.host}:${address.port ?? NBD_PORT}`;
+  const deadlineMs = options.limits?.handshakeDeadlineMs ?? DEFAULT_CONNECT_DEADLINE_MS;
+  return new Promise((resolve, reject) => {
+    const socket = makeSocket(address);
+    const settle = (act: () => void): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('error', onError);
+      act();
+    };
+    const refuse = (error: NbdError): void => {
+      settle(() => {
+        socket.destroy();
+        reject(error);
+      });
+    };
+    const onError = (error: Error): void => {
+      refuse(new NbdError('DISCONNECTED', `cannot connect to ${name}: ${error.message}`, { cause: error }));
+    };
+    const onAbort = (): void => {
+      refuse(new NbdError('ABORTED', `connecting to ${name} was aborted`, { cause: signal?.reason }));
+    };
+    const timer = (options.clock ?? systemClock).setTimer(deadlineMs, () => {
+      refuse(new NbdError('DEADLINE', `connecting to ${name} took more than ${deadlineMs} ms`));
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      settle(() => {
+        resolve(new SocketStream(socket, name));
+      });
+    });
+    if (signal?.aborted === true) onAbort();
+  });
+}
+
+function makeSocket(address: NbdAddress): Socket {
+  if ('socketPath' in address) return connectSocket({ path: address.socketPath });
+  return connectSocket({ host: address.host, port: address.port ?? NBD_PORT, noDelay: true });
+}
