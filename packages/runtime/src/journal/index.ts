@@ -1,1 +1,2 @@
 export * from './types.js';
+export { ringJournal, type RingJournal } from './ring-journal.js';

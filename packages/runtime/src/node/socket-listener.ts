@@ -23,13 +23,12 @@ export async function listenOn(
   parsed: ParsedAddress,
   accepted: (stream: ByteStream) => void,
 ): Promise<Listener> {
-  const handshakes = new Set<Socket>();
   const server = createServer({
     allowHalfOpen: true,
     noDelay: true,
     pauseOnConnect: settings.security === undefined,
   });
-  server.on('connection', acceptor(settings, address, handshakes, accepted));
+  server.on('connection', acceptor(settings, address, server, accepted));
   try {
     await start(server, parsed);
   } catch (error) {
@@ -52,7 +51,6 @@ export async function listenOn(
     // The server's own end would wait for its streams, and those live on; it stops listening in this call.
     [Symbol.asyncDispose]: async () => {
       if (server.listening) server.close();
-      for (const socket of handshakes) socket.destroy();
     },
   };
 }
@@ -60,7 +58,7 @@ export async function listenOn(
 function acceptor(
   settings: TransportSettings,
   address: Address,
-  handshakes: Set<Socket>,
+  server: Server,
   accepted: (stream: ByteStream) => void,
 ): (carrier: Socket) => void {
   const { security, highWaterMarkBytes, telemetry } = settings;
@@ -73,47 +71,39 @@ function acceptor(
       : formatTcp(remoteAddress, remotePort ?? 0);
   };
   if (security === undefined) {
-    return (carrier) =>
-      accepted(new SocketStream(carrier, { carrier, remote: nameOf(carrier), highWaterMarkBytes }));
+    return (carrier) => accepted(new SocketStream(carrier, { remote: nameOf(carrier), highWaterMarkBytes }));
   }
 
   const { options, identify } = serverSecurity(security, settings.handshakeTimeoutMs);
-  const carriers = new Map<string, Socket>();
   const tls = createTlsServer({ ...options, allowHalfOpen: true });
+  let handshakes = 0;
   tls.on('secureConnection', (socket) => {
+    handshakes -= 1;
     const remote = formatTcp(socket.remoteAddress ?? 'gone', socket.remotePort ?? 0);
-    const carrier = carriers.get(remote);
     const identity = identify(socket);
-    if (carrier !== undefined) handshakes.delete(carrier);
-    if (carrier === undefined || identity === undefined) {
-      telemetry.emit({ kind: 'stream-refused', remote, error: 'the peer is none of those expected' });
-      socket.destroy();
+    if (identity !== undefined && server.listening) {
+      accepted(new SocketStream(socket, { remote, identity, highWaterMarkBytes }));
       return;
     }
-    accepted(new SocketStream(socket, { carrier, remote, identity, highWaterMarkBytes }));
+    if (identity === undefined) {
+      telemetry.emit({ kind: 'stream-refused', remote, error: 'the peer is none of those expected' });
+    }
+    socket.destroy();
   });
   tls.on('tlsClientError', (error, socket) => {
+    handshakes -= 1;
     telemetry.emit({ kind: 'stream-refused', remote: socket.remoteAddress ?? 'gone', error });
     socket.destroy();
   });
   return (carrier) => {
-    const remote = nameOf(carrier);
-    carrier.on('error', () => undefined);
-    if (handshakes.size >= MAX_HANDSHAKES) {
-      telemetry.emit({
-        kind: 'stream-refused',
-        remote,
-        error: `${String(MAX_HANDSHAKES)} handshakes are under way`,
-      });
+    if (handshakes >= MAX_HANDSHAKES) {
+      const error = `${String(MAX_HANDSHAKES)} handshakes are under way`;
+      telemetry.emit({ kind: 'stream-refused', remote: nameOf(carrier), error });
+      carrier.on('error', () => undefined);
       carrier.resetAndDestroy();
       return;
     }
-    carriers.set(remote, carrier);
-    handshakes.add(carrier);
-    carrier.once('close', () => {
-      carriers.delete(remote);
-      handshakes.delete(carrier);
-    });
+    handshakes += 1;
     tls.emit('connection', carrier);
   };
 }

@@ -1,12 +1,11 @@
 import { type ByteStream, type ByteStreamHandler, type StreamIdentity } from '@holdfast/core';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { mapSocketError } from './socket-errors.js';
 
 export interface SocketStreamOptions {
   readonly remote: string;
   readonly identity?: StreamIdentity;
-  /** The TCP or Unix socket itself; under TLS another one than `socket`. */
-  readonly carrier: Socket;
   readonly highWaterMarkBytes: number;
 }
 
@@ -26,8 +25,8 @@ export class SocketStream implements ByteStream {
   readonly identity?: StreamIdentity;
 
   private readonly socket: Socket;
-  private readonly carrier: Socket;
   private readonly highWaterMarkBytes: number;
+  private readonly canReset: boolean;
   private handler: ByteStreamHandler | undefined;
   private readonly sent: Batch[] = [];
   private batch: Batch | undefined;
@@ -44,10 +43,11 @@ export class SocketStream implements ByteStream {
   /** The socket must be connected, made with `allowHalfOpen`, and not read from before. */
   constructor(socket: Socket, options: SocketStreamOptions) {
     this.socket = socket;
-    this.carrier = options.carrier;
     this.remote = options.remote;
     if (options.identity !== undefined) this.identity = options.identity;
     this.highWaterMarkBytes = options.highWaterMarkBytes;
+    // Only plain TCP knows a reset. Under TLS, resetting the socket below crashes the process when writes are pending.
+    this.canReset = !(socket instanceof TLSSocket) && socket.remotePort !== undefined;
     socket.pause();
     socket.on('data', (chunk: Uint8Array) => this.handler?.data(chunk));
     socket.on('end', () => {
@@ -56,8 +56,6 @@ export class SocketStream implements ByteStream {
     });
     socket.on('error', (error) => (this.error ??= mapSocketError(error, this.remote)));
     socket.on('close', () => this.closed());
-    if (this.carrier !== socket)
-      this.carrier.on('error', (error) => (this.error ??= mapSocketError(error, this.remote)));
   }
 
   attach(handler: ByteStreamHandler): void {
@@ -108,10 +106,8 @@ export class SocketStream implements ByteStream {
 
   destroy(): void {
     if (this.gone) return;
-    // A reset, not an orderly end: the other side must not take a half-sent message for the last one.
-    if (this.carrier.remotePort === undefined) this.carrier.destroy();
-    else this.carrier.resetAndDestroy();
-    if (this.socket !== this.carrier) this.socket.destroy();
+    if (this.canReset) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   private readonly flush = (): void => {

@@ -32,8 +32,11 @@ export interface SocketTransportOptions {
 /**
  * Unix and TCP sockets. TCP goes with TLS 1.3, by certificates of both sides or by a pre-shared key.
  *
- * In TLS 1.3 a client has finished before the server has looked at its certificate: `connect` may succeed and the stream close
- * with NOT_AUTHORIZED right after. With a pre-shared key `connect` itself fails.
+ * In TLS 1.3 a client has finished before the server has looked at its certificate: `connect` may succeed and the stream end or
+ * close right after. With a pre-shared key `connect` itself fails.
+ *
+ * `destroy` resets plain TCP. A Unix socket knows no reset, and under TLS none can be sent safely: the other side may be told `end`
+ * there, even in the middle of a message, so a protocol on top has to know the length of what it reads.
  *
  * @throws CONFIG_INVALID for a key that is too short.
  */
@@ -123,7 +126,6 @@ async function connect(
         carrier.off('error', fail);
         resolve(
           new SocketStream(carrier, {
-            carrier,
             remote: address,
             highWaterMarkBytes: settings.highWaterMarkBytes,
           }),
@@ -156,7 +158,7 @@ function secure(
     carrier.off('error', fail);
     const { highWaterMarkBytes } = settings;
     const identity = clientIdentity(socket, security);
-    ready(new SocketStream(socket, { carrier, remote: address, identity, highWaterMarkBytes }));
+    ready(new SocketStream(socket, { remote: address, identity, highWaterMarkBytes }));
   });
 }
 
