@@ -1,0 +1,185 @@
+import { Worker } from 'node:worker_threads';
+import {
+  createSharedRings,
+  line,
+  slotCount,
+  smallRequestBytes,
+  threadDied,
+  words,
+  wordsPerSlot,
+  type SharedRings,
+} from './layout.js';
+import { workerSource } from './worker-source.js';
+
+/** Gets 0, or when the request failed a negative errno, `shortRead` or `threadDied`. */
+export type Completion = (result: number) => void;
+
+interface Waiting {
+  readonly kind: number;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  readonly at: number;
+  readonly completion: Completion;
+}
+
+/**
+ * Positional I/O on one open file by threads of its own, over rings in shared memory. The event loop only writes a few words
+ * per request; what one turn submits goes out under one wake-up, and what the threads finish meanwhile comes back under one.
+ */
+export class RingEngine {
+  readonly rings: SharedRings;
+  private readonly workers: Worker[] = [];
+  private readonly exits: Promise<unknown>[] = [];
+  private readonly heads: number[];
+  private readonly completions: (Completion | undefined)[] = new Array<undefined>(slotCount).fill(undefined);
+  private readonly freeSlots: number[] = Array.from({ length: slotCount }, (_, index) => index);
+  private readonly waiting: Waiting[] = [];
+  private smallTail = 0;
+  private largeTail = 0;
+  private inFlight = 0;
+  private announced = 0;
+  private drainSoon = false;
+  private stopping = false;
+
+  constructor(
+    descriptor: number,
+    workerCount: number,
+    poolBytes: number,
+    private readonly died: (error: Error) => void,
+  ) {
+    this.rings = createSharedRings(workerCount, poolBytes);
+    this.heads = new Array<number>(workerCount).fill(0);
+    for (let index = 0; index < workerCount; index += 1) this.startWorker(descriptor, index, workerCount);
+  }
+
+  /** Moves `lengthBytes` between the pool at `at` and the file at `offsetBytes`. The completion runs in a later turn. */
+  submit(kind: number, offsetBytes: number, lengthBytes: number, at: number, completion: Completion): void {
+    const slot = this.freeSlots.pop();
+    if (slot === undefined) {
+      this.waiting.push({ kind, offsetBytes, lengthBytes, at, completion });
+      return;
+    }
+    const { control, slots, offsets, small, large } = this.rings;
+    const base = slot * wordsPerSlot;
+    slots[base] = kind;
+    slots[base + 1] = lengthBytes;
+    slots[base + 2] = at;
+    offsets[slot] = offsetBytes;
+    this.completions[slot] = completion;
+    this.inFlight += 1;
+    if (lengthBytes <= smallRequestBytes) {
+      Atomics.store(small, this.smallTail & (slotCount - 1), slot);
+      this.smallTail = (this.smallTail + 1) | 0;
+      Atomics.store(control, words.smallTail, this.smallTail);
+    } else {
+      Atomics.store(large, this.largeTail & (slotCount - 1), slot);
+      this.largeTail = (this.largeTail + 1) | 0;
+      Atomics.store(control, words.largeTail, this.largeTail);
+    }
+    this.announced += 1;
+    if (this.announced === 1) queueMicrotask(this.announce);
+  }
+
+  /** Lets the threads finish what is submitted and waits for their end. Submit nothing after this. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    const { control } = this.rings;
+    Atomics.store(control, words.stop, 1);
+    Atomics.add(control, words.wake, 1);
+    Atomics.notify(control, words.wake);
+    await Promise.all(this.exits);
+  }
+
+  private startWorker(descriptor: number, index: number, workers: number): void {
+    const worker = new Worker(workerSource, {
+      eval: true,
+      name: `leg ${index}`,
+      workerData: { descriptor, index, workers, rings: this.rings },
+      // The thread runs nothing but the text above: flags and loaders of the program must not reach it.
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16, stackSizeMb: 1 },
+    });
+    this.workers.push(worker);
+    worker.on('message', this.drain);
+    worker.once('error', (error: Error) => this.fail(error));
+    this.exits.push(
+      new Promise((exited) => {
+        worker.once('exit', (code) => {
+          if (!this.stopping) this.fail(new Error(`an I/O thread ended by itself with code ${code}`));
+          exited(code);
+        });
+      }),
+    );
+  }
+
+  private fail(error: Error): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    // The other threads may still be in a system call on this file: they are ended before anybody closes it.
+    for (const worker of this.workers) void worker.terminate();
+    this.died(error);
+    const orphans = [...this.completions, ...this.waiting.map((request) => request.completion)];
+    this.completions.fill(undefined);
+    this.waiting.length = 0;
+    for (const completion of orphans) completion?.(threadDied);
+  }
+
+  private readonly announce = (): void => {
+    const { control } = this.rings;
+    const count = this.announced;
+    this.announced = 0;
+    if (Atomics.load(control, words.sleepers) > 0) {
+      Atomics.add(control, words.wake, 1);
+      Atomics.notify(control, words.wake, count);
+    }
+    this.arm();
+  };
+
+  /** Asks for a message at the next completion, or comes back soon when there is one already. */
+  private arm(): void {
+    if (this.drainSoon) return;
+    const { control } = this.rings;
+    if (Atomics.load(control, words.armed) === 1) return;
+    Atomics.store(control, words.armed, 1);
+    if (!this.hasCompletions()) return;
+    if (Atomics.compareExchange(control, words.armed, 1, 0) !== 1) return;
+    // Never in this turn: completions that submit again would keep the loop in one turn for ever.
+    this.drainSoon = true;
+    setImmediate(this.drain);
+  }
+
+  private hasCompletions(): boolean {
+    return this.heads.some(
+      (head, index) => Atomics.load(this.rings.control, words.doneTail + line * index) !== head,
+    );
+  }
+
+  private readonly drain = (): void => {
+    this.drainSoon = false;
+    const { control, done } = this.rings;
+    for (let index = 0; index < done.length; index += 1) {
+      const ring = done[index];
+      if (ring === undefined) continue;
+      const tail = Atomics.load(control, words.doneTail + line * index);
+      let head = this.heads[index] ?? 0;
+      for (; head !== tail; head = (head + 1) | 0) this.complete(ring[head & (slotCount - 1)] ?? 0);
+      this.heads[index] = head;
+    }
+    if (this.inFlight > 0) this.arm();
+  };
+
+  private complete(slot: number): void {
+    const completion = this.completions[slot];
+    if (completion === undefined) return;
+    this.completions[slot] = undefined;
+    const result = this.rings.slots[slot * wordsPerSlot + 3] ?? 0;
+    this.freeSlots.push(slot);
+    this.inFlight -= 1;
+    const next = this.waiting.shift();
+    if (next !== undefined) {
+      this.submit(next.kind, next.offsetBytes, next.lengthBytes, next.at, next.completion);
+    }
+    completion(result);
+  }
+}
