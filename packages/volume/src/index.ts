@@ -1,3 +1,5 @@
 export * from './api.js';
-export * from './options.js';
 export * from './control/index.js';
+export { createNode } from './group/create-node.js';
+export { metadataSizeBytes } from './metadata/index.js';
+export * from './options.js';

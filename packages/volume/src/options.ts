@@ -53,6 +53,10 @@ export interface NodeOptions {
   readonly tuning?: Partial<NodeTuning>;
   /** `leased`: reads are local under a lease. `confirmed`: the peer confirms each read; for machines that may stop every clock. */
   readonly readMode?: 'leased' | 'confirmed';
+  /** Fingerprint of a block of 4 KiB, at least 16 bytes long and hard to collide: lets a resync compare instead of copy. */
+  readonly digest?: (block: Uint8Array) => Uint8Array;
+  /** Serve after a start without having heard of peer or witness (the pre-elected node only). Default false. */
+  readonly bootAlone?: boolean;
 }
 
 /** Sizes and bounds that are not timing relations. */
@@ -91,7 +95,7 @@ export const defaultTuning: NodeTuning = {
 export interface InitiatorOptions {
   readonly clusterId: string;
   readonly groupId: string;
-  /** Name of this initiator; the same after a restart is not needed: every start is a new one. */
+  /** For people. A random part is added: every start is a new initiator, since it knows nothing of what the last one sent. */
   readonly initiatorId?: string;
   /** Path to each node, the preferred one first. */
   readonly paths: readonly { readonly nodeId: string; readonly address: Address }[];
@@ -102,6 +106,8 @@ export interface InitiatorOptions {
   readonly tuning?: Partial<InitiatorTuning>;
   /** What a client sees while nobody may serve: wait for ever, or an error after `holdMs`. Default: hold. */
   readonly onNoSurvivor?: { readonly holdMs: number; readonly then: 'hold' | 'error' };
+  /** Move to the sequencer when both nodes serve and requests can be held for the few milliseconds that it takes. Default true. */
+  readonly preferSequencer?: boolean;
 }
 
 export interface InitiatorTuning {
@@ -112,6 +118,8 @@ export interface InitiatorTuning {
   readonly redialIntervalMs: number;
   /** Requests under way at a time. */
   readonly maxInFlight: number;
+  /** Bytes of requests under way at a time; a larger single request goes alone. */
+  readonly maxInFlightBytes: number;
 }
 
 export const defaultInitiatorTuning: InitiatorTuning = {
@@ -119,4 +127,5 @@ export const defaultInitiatorTuning: InitiatorTuning = {
   pathTimeoutMs: 250,
   redialIntervalMs: 30,
   maxInFlight: 1024,
+  maxInFlightBytes: 64 * 1024 * 1024,
 };

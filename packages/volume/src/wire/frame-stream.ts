@@ -7,12 +7,20 @@ export interface FrameStreamHandler {
   closed(cause: string): void;
 }
 
+/** Something lent to the stream with a frame, given back when the bytes have left or never will. */
+export interface Lent {
+  release(): void;
+}
+
 /**
  * Frames over a byte stream. All frames of one turn leave as one write. Nothing here waits: who sends more than the other
  * side takes in sees `backlogged`, and is bounded by its own number of requests.
  */
 export class FrameStream {
   private outgoing: Frame[] = [];
+  private lent: Lent[] = [];
+  /** Lent things of writes that the system has not taken yet. */
+  private readonly leaving = new Set<readonly Lent[]>();
   private scheduled = false;
   private open = true;
   private full = false;
@@ -37,6 +45,7 @@ export class FrameStream {
       },
       close: (error) => {
         this.closeOnce(error === undefined ? 'the stream was closed' : error.message);
+        this.releaseAll();
       },
     });
   }
@@ -50,10 +59,18 @@ export class FrameStream {
     return this.full;
   }
 
-  /** Payloads belong to the stream until they have left: do not write over them. */
-  send(next: Frame): void {
-    if (!this.open) return;
+  get isOpen(): boolean {
+    return this.open;
+  }
+
+  /** Payloads belong to the stream until they have left: do not write over them. `lent` is released once, then. */
+  send(next: Frame, lent?: Lent): void {
+    if (!this.open) {
+      lent?.release();
+      return;
+    }
     this.outgoing.push(next);
+    if (lent !== undefined) this.lent.push(lent);
     if (this.scheduled) return;
     this.scheduled = true;
     queueMicrotask(() => {
@@ -61,12 +78,34 @@ export class FrameStream {
     });
   }
 
-  /** Drops the stream at once. */
+  /** Takes no more bytes from the other side soon; frames of a chunk that has come still arrive. */
+  pause(): void {
+    if (this.open) this.stream.pause();
+  }
+
+  resume(): void {
+    if (this.open) this.stream.resume();
+  }
+
+  /** Drops the stream at once, after what was sent in this turn was handed to it. */
   close(cause: string): void {
     if (!this.open) return;
     this.flush();
     this.stream.destroy();
     this.closeOnce(cause);
+  }
+
+  /** Says goodbye: what was sent leaves, nothing more is heard. The stream stays until the other side ends it too, or `destroy`. */
+  end(cause: string): void {
+    if (!this.open) return;
+    this.flush();
+    this.stream.end();
+    this.closeOnce(cause);
+  }
+
+  /** For a stream that was ended and lingers. */
+  destroy(): void {
+    this.stream.destroy();
   }
 
   private flush(): void {
@@ -85,7 +124,26 @@ export class FrameStream {
       headFrom = (index + 1) * headerBytes;
     });
     if (headFrom < heads.length) chunks.push(heads.subarray(headFrom));
-    this.full = !this.stream.write(chunks);
+    this.full = !this.write(chunks);
+  }
+
+  private write(chunks: readonly Uint8Array[]): boolean {
+    const { lent } = this;
+    if (lent.length === 0) return this.stream.write(chunks);
+    this.lent = [];
+    this.leaving.add(lent);
+    return this.stream.write(chunks, () => {
+      if (!this.leaving.delete(lent)) return;
+      for (const one of lent) one.release();
+    });
+  }
+
+  /** Only after the stream itself is gone: until then the system may still read from what was lent. */
+  private releaseAll(): void {
+    for (const one of this.lent) one.release();
+    this.lent = [];
+    for (const batch of this.leaving) for (const one of batch) one.release();
+    this.leaving.clear();
   }
 
   private receive(chunk: Uint8Array): void {

@@ -52,7 +52,14 @@ export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 export const frameFlags = { forceUnitAccess: 1, mayTrim: 2, hasOrigin: 4 } as const;
 
 /** 0 is success; the others say why the request was not carried out. */
-export const frameStatus = { ok: 0, failed: 1, staleEpoch: 2, notServing: 3, outOfRange: 4, staleGeneration: 5 } as const;
+export const frameStatus = {
+  ok: 0,
+  failed: 1,
+  staleEpoch: 2,
+  notServing: 3,
+  outOfRange: 4,
+  staleGeneration: 5,
+} as const;
 
 /**
  * One frame: 64 bytes of header, then the payload. One shape for all types, so that the engine sees one hidden class.
@@ -183,11 +190,17 @@ export class FrameParser {
   private begin(view: DataView, chunk: Uint8Array, at: number): number {
     const magic = view.getUint32(0, true);
     if (magic !== wireMagic) {
-      throw new HoldfastError('PROTOCOL', `Expected a Holdfast frame of wire version 1, got bytes 0x${magic.toString(16)}: is the other side the same release?`);
+      throw new HoldfastError(
+        'PROTOCOL',
+        `Expected a Holdfast frame of wire version 1, got bytes 0x${magic.toString(16)}: is the other side the same release?`,
+      );
     }
     const payloadBytes = view.getUint32(12, true);
     if (payloadBytes > maxPayloadBytes) {
-      throw new HoldfastError('PROTOCOL', `A frame announces ${String(payloadBytes)} bytes, more than the ${String(maxPayloadBytes)} allowed.`);
+      throw new HoldfastError(
+        'PROTOCOL',
+        `A frame announces ${String(payloadBytes)} bytes, more than the ${String(maxPayloadBytes)} allowed.`,
+      );
     }
     const next = decodeHeader(view, 0);
     if (payloadBytes === 0) {

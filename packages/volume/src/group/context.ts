@@ -1,0 +1,48 @@
+import { type Clock, type Gate, HoldfastError, type PolarizationFact } from '@holdfast/core';
+import type { Frame } from '../wire/index.js';
+import type { Leg } from '../metadata/leg.js';
+import type { Origins } from '../order/origins.js';
+
+/** The live session with the other node, as the data path needs it. */
+export interface PeerChannel {
+  readonly session: number;
+  readonly bootId: string;
+  send(frame: Frame): void;
+  /** Index by which this session knows an initiator; announces it on first use. */
+  originIndex(initiatorId: string): number;
+  originAt(index: number): string | undefined;
+}
+
+/** What the parts of the data path share. One per group and process. */
+export interface DataPathContext {
+  readonly nodeId: string;
+  readonly legs: readonly Leg[];
+  readonly origins: Origins;
+  readonly clock: Clock;
+  gate: Gate;
+  peer: PeerChannel | undefined;
+  /** Tells the policy what happened. */
+  fact(fact: PolarizationFact): void;
+  /** Something has moved on that a drain may be waiting for. */
+  progressed(): void;
+}
+
+/** Modes in which an acknowledgement may leave this node. */
+export function mayAcknowledge(gate: Gate): boolean {
+  return gate.mode === 'mirrored' || gate.mode === 'standalone' || gate.mode === 'syncSource';
+}
+
+export function fenced(nodeId: string, gate: Gate): HoldfastError {
+  return new HoldfastError(
+    'FENCED',
+    `Node ${nodeId} does not serve (mode ${gate.mode}, epoch ${String(gate.epoch)}): use the path to the other node.`,
+    { retryable: true },
+  );
+}
+
+export function staleGeneration(): HoldfastError {
+  return new HoldfastError(
+    'REFUSED',
+    'A newer path of this initiator is open; what came over the older one and was not ordered yet is dropped.',
+  );
+}

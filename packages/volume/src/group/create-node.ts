@@ -1,0 +1,210 @@
+import {
+  freshRecord,
+  HoldfastError,
+  type Listener,
+  type PolarizationOptions,
+  readableUntil,
+  validateOptions,
+  whoWouldWinNow,
+} from '@holdfast/core';
+import { NbdByteBudget } from '@holdfast/nbd';
+import { nextIncarnation } from '@holdfast/runtime';
+import type { NodeStatus, VolumeNode } from '../api.js';
+import { nodeExport } from '../export/nbd-export.js';
+import { Leg } from '../metadata/leg.js';
+import { defaultTuning, type NodeOptions, type NodeTuning } from '../options.js';
+import { PathServer } from '../path/index.js';
+import { GroupNode } from './group-node.js';
+import { loadRecord } from './record.js';
+
+/**
+ * Starts one site of a consistency group: opens its legs, reads its record, and joins the other node.
+ *
+ * Serves nothing before the peer or the witness has said where things stand. What is given (devices, store, transport) stays
+ * the caller's to close, after the node.
+ *
+ * @throws HoldfastError OPTIONS_INVALID, FOREIGN_LEG, SIZE_MISMATCH, CORRUPT, NOT_SUPPORTED; nothing is overwritten then.
+ */
+export async function createNode(options: NodeOptions): Promise<VolumeNode> {
+  const tuning: NodeTuning = { ...defaultTuning, ...options.tuning };
+  checkOptions(options);
+  const { groupId, nodeId, store } = options;
+  const found = await loadRecord(store, groupId, nodeId);
+  const cell: { group?: GroupNode } = {};
+  const legs: Leg[] = [];
+  for (const [index, leg] of options.legs.entries()) {
+    legs.push(await Leg.open(leg, index, options, tuning, (full) => cell.group?.makeRoom(full)));
+  }
+  const incarnation = await nextIncarnation(store, `incarnation.${groupId}`);
+  const policyOptions: PolarizationOptions = {
+    groupId,
+    nodeId,
+    peerId: options.peerId,
+    role: options.role,
+    incarnation,
+    bootId: options.bootId ?? options.random.id(),
+    machineBootId: options.machineBootId,
+    lineageSeed: options.random.id(),
+    faultModel: options.faultModel,
+    timing: options.timing,
+    record: found ?? freshRecord({ groupId, nodeId, machineBootId: options.machineBootId }),
+    pristine: found === undefined && legs.every((leg) => leg.isNew && leg.label.content === 'zeros'),
+    bootAlone: options.bootAlone ?? false,
+  };
+  validateOptions(policyOptions);
+  cell.group = new GroupNode(options, legs, policyOptions, tuning);
+  const node = new RunningNode(options, cell.group, policyOptions.bootId, tuning);
+  await node.open();
+  return node;
+}
+
+function checkOptions(options: NodeOptions): void {
+  if (options.legs.length === 0) {
+    throw new HoldfastError(
+      'OPTIONS_INVALID',
+      `Node ${options.nodeId} has no leg. A group holds one volume or more.`,
+    );
+  }
+  const names = new Set(options.legs.map((leg) => leg.volumeId));
+  if (names.size !== options.legs.length) {
+    throw new HoldfastError(
+      'OPTIONS_INVALID',
+      `Two legs of node ${options.nodeId} have the same volumeId. Each volume of a group needs its own name.`,
+    );
+  }
+  if (options.nodeId === options.peerId) {
+    throw new HoldfastError(
+      'OPTIONS_INVALID',
+      `nodeId and peerId are both "${options.nodeId}". The two nodes of a group need two names.`,
+    );
+  }
+}
+
+class RunningNode implements VolumeNode {
+  private pathListener: Listener | undefined;
+  private readonly paths: PathServer;
+  private stopFencer: (() => void) | undefined;
+
+  constructor(
+    private readonly options: NodeOptions,
+    private readonly group: GroupNode,
+    readonly bootId: string,
+    tuning: NodeTuning,
+  ) {
+    const { clusterId, groupId, nodeId, clock } = options;
+    this.paths = new PathServer({
+      clusterId,
+      groupId,
+      nodeId,
+      clock,
+      hostSide: group.dataPath,
+      budget: new NbdByteBudget(tuning.memoryBudgetBytes),
+      observe: (notice) => {
+        if (notice.kind === 'path-refused')
+          group.emit({ kind: 'refused', at: clock.now(), remote: notice.remote, reason: notice.reason });
+      },
+    });
+  }
+
+  async open(): Promise<void> {
+    const { fencer, pathListen, transport } = this.options;
+    this.stopFencer = fencer?.watch((evidence) => {
+      this.giveEvidence(evidence);
+    });
+    await this.group.open();
+    if (pathListen === undefined) return;
+    this.pathListener = await transport.listen(pathListen, (stream) => {
+      this.paths.accept(stream);
+    });
+  }
+
+  get addresses(): VolumeNode['addresses'] {
+    const peerLink = this.group.link.address;
+    const path = this.pathListener?.address;
+    return { ...(peerLink === undefined ? {} : { peerLink }), ...(path === undefined ? {} : { path }) };
+  }
+
+  get hostSide(): VolumeNode['hostSide'] {
+    return this.group.dataPath;
+  }
+
+  status(): NodeStatus {
+    const { group, options } = this;
+    const { state, dataPath, peerSession } = group;
+    const lease = readableUntil(state);
+    const introduction = state.peer?.introduction;
+    const { resyncProgress, isWitnessReachable } = group;
+    return {
+      clusterId: options.clusterId,
+      groupId: options.groupId,
+      nodeId: options.nodeId,
+      bootId: this.bootId,
+      mode: dataPath.gate.mode,
+      host: dataPath.gate.host,
+      record: state.record,
+      sequencer: dataPath.gate.sequencer,
+      health: state.health.level,
+      initiators: state.initiators,
+      ...(Number.isFinite(lease) ? { leaseRemainingMs: Math.max(0, lease - options.clock.now()) } : {}),
+      peer: {
+        nodeId: options.peerId,
+        connected: peerSession !== undefined,
+        ...(introduction === undefined ? {} : { bootId: introduction.bootId, mode: introduction.mode }),
+      },
+      witness: {
+        configured: options.witness !== undefined,
+        ...(isWitnessReachable === undefined ? {} : { reachable: isWitnessReachable }),
+      },
+      volumes: group.legs.map((leg) => ({
+        volumeId: leg.volumeId,
+        sizeBytes: leg.sizeBytes,
+        dirtyBytes: leg.map.dirtyBytes,
+        activityLogExtents: leg.log.size,
+        activityLogBytes: leg.log.size * leg.label.activityLogExtentBytes,
+      })),
+      ...(resyncProgress === undefined ? {} : { resync: resyncProgress }),
+      whoWouldWinNow: whoWouldWinNow(state),
+    };
+  }
+
+  recentDecisions(limit: number): ReturnType<VolumeNode['recentDecisions']> {
+    return this.group.decisions.recent(limit);
+  }
+
+  command(command: Parameters<VolumeNode['command']>[0]): Promise<string> {
+    return this.group.command(command);
+  }
+
+  giveEvidence(evidence: Parameters<VolumeNode['giveEvidence']>[0]): void {
+    this.group.giveEvidence(evidence);
+  }
+
+  exportOf(volumeId: string): ReturnType<VolumeNode['exportOf']> {
+    const index = this.group.legs.findIndex((leg) => leg.volumeId === volumeId);
+    if (index < 0) {
+      const known = this.group.legs.map((leg) => leg.volumeId).join(', ');
+      throw new HoldfastError(
+        'NOT_FOUND',
+        `Group ${this.options.groupId} has no volume "${volumeId}"; it has ${known}.`,
+      );
+    }
+    return nodeExport(this.group.dataPath, index, `${volumeId} at node ${this.options.nodeId}`);
+  }
+
+  subscribe(listener: Parameters<VolumeNode['subscribe']>[0]): () => void {
+    return this.group.subscribe(listener);
+  }
+
+  async shutDown(): Promise<void> {
+    await this.group.command({ kind: 'shut-down' });
+    for (const leg of this.group.legs) await leg.rest();
+    await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopFencer?.();
+    await this.pathListener?.[Symbol.asyncDispose]();
+    await this.paths[Symbol.asyncDispose]();
+    await this.group[Symbol.asyncDispose]();
+  }
+}

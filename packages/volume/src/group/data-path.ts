@@ -1,0 +1,371 @@
+import {
+  type AbortSignalLike,
+  type BlockBuffer,
+  type Clock,
+  type Gate,
+  HoldfastError,
+  type Millis,
+  type PolarizationFact,
+} from '@holdfast/core';
+import type { HostSide, HostWrite, VolumeDescription } from '../api.js';
+import type { Leg } from '../metadata/leg.js';
+import { Origins } from '../order/origins.js';
+import { type Frame, frame, frameFlags, frameStatus, frameTypes } from '../wire/index.js';
+import { type DataPathContext, fenced, type PeerChannel } from './context.js';
+import { Flusher } from './flusher.js';
+import { Follower } from './follower.js';
+import { Generations } from './generations.js';
+import { Operation } from './operation.js';
+import { Reads } from './reads.js';
+import { Sequencer } from './sequencer.js';
+
+export interface DataPathOptions {
+  readonly nodeId: string;
+  readonly legs: readonly Leg[];
+  readonly clock: Clock;
+  readonly gate: Gate;
+  readonly readMode: 'leased' | 'confirmed';
+  readonly readableUntil: () => Millis;
+  readonly clockIsSound: () => boolean;
+  readonly targetCounts: () => boolean;
+  readonly fact: (fact: PolarizationFact) => void;
+  readonly initiatorsChanged: (count: number) => void;
+}
+
+/** How many answered forwards are remembered for a peer that repeats them after a reconnect. */
+const forwardsRemembered = 8192;
+
+/** What hosts' requests go through on one node, under the gate that the policy has set. */
+export class DataPath implements HostSide, DataPathContext {
+  readonly nodeId: string;
+  readonly legs: readonly Leg[];
+  readonly clock: Clock;
+  readonly origins = new Origins();
+  readonly volumes: readonly VolumeDescription[];
+  readonly reads: Reads;
+  readonly sequencer: Sequencer;
+  readonly follower: Follower;
+  readonly flusher: Flusher;
+  readonly generations: Generations;
+  gate: Gate;
+  peer: PeerChannel | undefined;
+  private held: Operation[] = [];
+  private readonly listeners = new Set<(gate: Gate) => void>();
+  private readonly drains: { readonly done: () => void; readonly flush: boolean }[] = [];
+  private forwardsOf: string | undefined;
+  private readonly forwardsSeen = new Map<number, 'open' | 'done'>();
+  private lastGateSession = 0;
+
+  constructor(private readonly options: DataPathOptions) {
+    this.nodeId = options.nodeId;
+    this.legs = options.legs;
+    this.clock = options.clock;
+    this.gate = options.gate;
+    this.volumes = options.legs.map((leg) => ({ volumeId: leg.volumeId, sizeBytes: leg.sizeBytes }));
+    this.reads = new Reads(
+      this,
+      options.readableUntil,
+      options.clockIsSound,
+      options.readMode === 'confirmed',
+    );
+    this.sequencer = new Sequencer(this, (operation) => this.held.push(operation));
+    this.follower = new Follower(this);
+    this.flusher = new Flusher(this, options.targetCounts);
+    this.generations = new Generations(this, (initiatorId, generation) => {
+      this.dropUnordered(
+        (operation) =>
+          operation.origin?.initiatorId === initiatorId && operation.origin.generation < generation,
+      );
+    });
+  }
+
+  fact(fact: PolarizationFact): void {
+    this.options.fact(fact);
+  }
+
+  initiatorsChanged(count: number): void {
+    this.options.initiatorsChanged(count);
+  }
+
+  read(volume: number, offsetBytes: number, lengthBytes: number): Promise<BlockBuffer> {
+    return this.reads.submit(this.legFor(volume, offsetBytes, lengthBytes), offsetBytes, lengthBytes);
+  }
+
+  write(request: HostWrite, source?: object): Promise<void> {
+    const leg = this.legFor(request.volume, request.offsetBytes, request.lengthBytes);
+    return new Promise((resolve, reject) => {
+      this.submit(
+        new Operation(
+          leg,
+          request.offsetBytes,
+          request.lengthBytes,
+          request.data,
+          request.forceUnitAccess,
+          request.mayTrim,
+          request.origin,
+          source,
+          (error) => {
+            if (error === undefined) resolve();
+            else reject(error);
+          },
+        ),
+      );
+    });
+  }
+
+  flush(volume: number): Promise<void> {
+    const leg = this.legFor(volume, 0, 0);
+    return new Promise((resolve, reject) => {
+      this.flusher.submit(leg, (error) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  private legFor(volume: number, offsetBytes: number, lengthBytes: number): Leg {
+    const leg = this.legs[volume];
+    if (leg === undefined)
+      throw new HoldfastError('OUT_OF_RANGE', `This group has no volume number ${String(volume)}.`);
+    if (offsetBytes < 0 || offsetBytes + lengthBytes > leg.sizeBytes) {
+      throw new HoldfastError(
+        'OUT_OF_RANGE',
+        `Bytes ${String(offsetBytes)} to ${String(offsetBytes + lengthBytes)} do not lie in volume ${leg.volumeId} of ${String(leg.sizeBytes)} bytes.`,
+      );
+    }
+    return leg;
+  }
+
+  submit(operation: Operation): void {
+    const { gate } = this;
+    if (gate.host === 'open') {
+      if (gate.sequencer === this.nodeId) this.sequencer.submit(operation);
+      else this.follower.forward(operation);
+    } else if (gate.host === 'held') {
+      operation.state = 'held';
+      this.held.push(operation);
+    } else {
+      operation.state = 'ended';
+      operation.settled(fenced(this.nodeId, gate));
+    }
+  }
+
+  raiseGeneration(
+    initiatorId: string,
+    generation: number,
+    options: { readonly signal?: AbortSignalLike } = {},
+  ): Promise<void> {
+    return this.generations.raise(initiatorId, generation, options.signal);
+  }
+
+  served(options: { readonly signal?: AbortSignalLike } = {}): Promise<void> {
+    if (this.gate.host !== 'closed') return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const stop = this.onGate((gate) => {
+        if (gate.host === 'closed') return;
+        end();
+        resolve();
+      });
+      const aborted = (): void => {
+        end();
+        reject(new HoldfastError('ABORTED', 'The wait for this node to serve was given up.'));
+      };
+      const end = (): void => {
+        stop();
+        options.signal?.removeEventListener('abort', aborted);
+      };
+      options.signal?.addEventListener('abort', aborted);
+    });
+  }
+
+  onGate(listener: (gate: Gate) => void): () => void {
+    this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
+  }
+
+  /** Drops writes that were not ordered yet; what is under way goes on. */
+  dropUnordered(matches: (operation: Operation) => boolean): void {
+    const error = new HoldfastError(
+      'REFUSED',
+      'The connection that sent this write is gone, and it was not ordered yet.',
+    );
+    const dropped = this.held.filter((operation) => matches(operation));
+    this.held = this.held.filter((operation) => !matches(operation));
+    for (const operation of dropped) {
+      operation.state = 'ended';
+      operation.settled(error);
+    }
+    this.sequencer.dropWaiting(matches, error);
+  }
+
+  setGate(gate: Gate): void {
+    this.gate = gate;
+    const session = this.peer?.session;
+    const sessionChanged = session !== undefined && session !== this.lastGateSession;
+    this.lastGateSession = session ?? this.lastGateSession;
+    this.settleLogs(gate);
+    const toOrder = this.follower.gateChanged(session);
+    this.sequencer.gateChanged(session);
+    this.flusher.gateChanged(sessionChanged);
+    this.generations.gateChanged();
+    this.reads.retry();
+    const waiting = gate.host === 'held' ? [] : this.held.splice(0);
+    if (gate.host === 'held') this.held.push(...toOrder);
+    else for (const operation of [...toOrder, ...waiting]) this.submit(operation);
+    for (const listener of [...this.listeners]) listener(gate);
+    this.progressed();
+  }
+
+  /** What the activity logs stand for goes over into the dirty map, or is settled because both legs are equal. */
+  private settleLogs(gate: Gate): void {
+    if (gate.legs === 'none') return;
+    for (const leg of this.legs) {
+      if (gate.legs === 'both') leg.log.resolve();
+      else if (leg.log.hasUnsettled || leg.log.lost) leg.markLog();
+    }
+  }
+
+  /** Calls back when nothing is under way here; with `flush` also when the own legs are stable. */
+  drain(flush: boolean, done: () => void): void {
+    this.drains.push({ flush, done });
+    this.progressed();
+  }
+
+  progressed(): void {
+    this.generations.progressed();
+    if (
+      this.drains.length === 0 ||
+      !this.sequencer.isDrained ||
+      !this.follower.isDrained ||
+      !this.flusher.isDrained
+    )
+      return;
+    for (const { flush, done } of this.drains.splice(0)) {
+      if (!flush) done();
+      else
+        Promise.all(this.legs.map((leg) => leg.flush())).then(done, (error: unknown) => {
+          this.fact({
+            kind: 'leg-failed',
+            operation: 'flush',
+            detail: error instanceof Error ? error.message : String(error),
+          });
+        });
+    }
+  }
+
+  peerArrived(peer: PeerChannel): void {
+    this.peer = peer;
+    if (this.forwardsOf !== peer.bootId) {
+      this.forwardsOf = peer.bootId;
+      this.forwardsSeen.clear();
+    }
+  }
+
+  peerLeft(session: number): void {
+    if (this.peer?.session !== session) return;
+    this.peer = undefined;
+    this.follower.sessionEnded();
+    this.reads.sessionEnded();
+    this.generations.sessionEnded();
+  }
+
+  /** A frame of the data path from the peer. False: not one of those. */
+  peerFrame(next: Frame): boolean {
+    switch (next.type) {
+      case frameTypes.replicateWrite:
+      case frameTypes.replicateZeroes:
+      case frameTypes.replicateForwarded:
+        this.follower.replicate(next);
+        return true;
+      case frameTypes.applied:
+        this.sequencer.applied(next);
+        return true;
+      case frameTypes.forwardWrite:
+      case frameTypes.forwardZeroes:
+        this.forwarded(next);
+        return true;
+      case frameTypes.forwardDone:
+        this.follower.forwardDone(next);
+        return true;
+      case frameTypes.flush:
+        this.flusher.flushOwn(next);
+        return true;
+      case frameTypes.flushed:
+        this.flusher.flushedAtPeer(next);
+        return true;
+      case frameTypes.confirmRead:
+        this.peer?.send(
+          frame(frameTypes.readConfirmed, {
+            id: next.id,
+            epoch: this.gate.mode === 'mirrored' ? this.gate.epoch : 0,
+          }),
+        );
+        return true;
+      case frameTypes.readConfirmed:
+        this.reads.confirmedByPeer(next.id, next.epoch);
+        return true;
+      case frameTypes.raiseGeneration:
+      case frameTypes.generationRaised:
+        this.generations.peerFrame(next);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** A write of one of the other node's hosts wants its order. */
+  private forwarded(request: Frame): void {
+    const leg = this.legs[request.volume];
+    const answer = (status: number): void => {
+      this.peer?.send(frame(frameTypes.forwardDone, { id: request.id, status, epoch: this.gate.epoch }));
+    };
+    const seen = this.forwardsSeen.get(request.id);
+    if (seen === 'done') answer(frameStatus.ok);
+    if (seen !== undefined) return;
+    const serves =
+      this.gate.host !== 'closed' && this.gate.sequencer === this.nodeId && request.epoch === this.gate.epoch;
+    if (leg === undefined || !serves || request.offsetBytes + request.lengthBytes > leg.sizeBytes) {
+      answer(frameStatus.notServing);
+      return;
+    }
+    const initiatorId =
+      (request.flags & frameFlags.hasOrigin) === 0 ? undefined : this.peer?.originAt(request.origin);
+    const origin =
+      initiatorId === undefined
+        ? undefined
+        : {
+            initiatorId,
+            generation: request.generation,
+            operation: request.operation,
+            acknowledgedBelow: request.extra,
+          };
+    this.forwardsSeen.set(request.id, 'open');
+    const operation = new Operation(
+      leg,
+      request.offsetBytes,
+      request.lengthBytes,
+      request.type === frameTypes.forwardZeroes ? undefined : request.payload,
+      (request.flags & frameFlags.forceUnitAccess) !== 0,
+      (request.flags & frameFlags.mayTrim) !== 0,
+      origin,
+      undefined,
+      (error) => {
+        if (error === undefined) this.forwardsSeen.set(request.id, 'done');
+        else this.forwardsSeen.delete(request.id);
+        if (this.forwardsSeen.size > forwardsRemembered) this.forgetForward();
+      },
+    );
+    operation.forwardId = request.id;
+    this.submit(operation);
+  }
+
+  private forgetForward(): void {
+    for (const [id, state] of this.forwardsSeen) {
+      if (state === 'open') continue;
+      this.forwardsSeen.delete(id);
+      return;
+    }
+  }
+}

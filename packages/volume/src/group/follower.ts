@@ -1,0 +1,223 @@
+import type { OriginStamp } from '../api.js';
+import type { Leg } from '../metadata/leg.js';
+import { type Frame, frame, frameFlags, frameStatus, frameTypes } from '../wire/index.js';
+import { type DataPathContext, fenced, staleGeneration } from './context.js';
+import type { Operation } from './operation.js';
+
+/** Replicated writes that were applied, by the sequencer's numbers: so that a repeat after a reconnect is only acknowledged. */
+class AppliedNumbers {
+  private below = 1;
+  private readonly above = new Set<number>();
+
+  has(sequence: number): boolean {
+    return sequence < this.below || this.above.has(sequence);
+  }
+
+  add(sequence: number): void {
+    this.above.add(sequence);
+    while (this.above.delete(this.below)) this.below += 1;
+  }
+}
+
+/** What the node that is not the sequencer does: applies what is ordered there, and sends its own hosts' writes to be ordered. */
+export class Follower {
+  /** Sent to the sequencer, not answered yet, in order. */
+  readonly forwards = new Map<number, Operation>();
+  private forwardId = 0;
+  private applied = new AppliedNumbers();
+  private appliedOf: string | undefined;
+  private readonly applying = new Set<number>();
+  /** Frames of an epoch that this node is still writing down. */
+  private early: Frame[] = [];
+  private legReported = false;
+
+  constructor(private readonly context: DataPathContext) {}
+
+  /** Sends a write of an own host to get its order. */
+  forward(operation: Operation): void {
+    operation.state = 'started';
+    this.forwardId += 1;
+    operation.forwardId = this.forwardId;
+    this.forwards.set(operation.forwardId, operation);
+    this.send(operation);
+  }
+
+  private send(operation: Operation): void {
+    const { peer, gate } = this.context;
+    if (peer === undefined) return;
+    operation.sentSession = peer.session;
+    const { origin, data } = operation;
+    const next = frame(data === undefined ? frameTypes.forwardZeroes : frameTypes.forwardWrite, {
+      volume: operation.leg.index,
+      id: operation.forwardId,
+      offsetBytes: operation.offsetBytes,
+      lengthBytes: operation.lengthBytes,
+      epoch: gate.epoch,
+      flags:
+        (operation.forceUnitAccess ? frameFlags.forceUnitAccess : 0) |
+        (operation.mayTrim ? frameFlags.mayTrim : 0),
+    });
+    if (data !== undefined) next.payload = data;
+    if (origin !== undefined) {
+      next.flags |= frameFlags.hasOrigin;
+      next.origin = peer.originIndex(origin.initiatorId);
+      next.generation = origin.generation;
+      next.operation = origin.operation;
+      next.extra = origin.acknowledgedBelow;
+    }
+    peer.send(next);
+  }
+
+  forwardDone(answer: Frame): void {
+    const operation = this.forwards.get(answer.id);
+    if (operation === undefined) return;
+    // Not serving: the sequencer is about to go. The gate that follows decides what becomes of the write.
+    if (answer.status === frameStatus.notServing) return;
+    this.forwards.delete(answer.id);
+    operation.state = 'ended';
+    operation.settled(answer.status === frameStatus.ok ? undefined : staleGeneration());
+    this.context.progressed();
+  }
+
+  /** A write that the sequencer has ordered. */
+  replicate(request: Frame): void {
+    const { gate, peer } = this.context;
+    if (peer === undefined) return;
+    if (request.epoch > gate.epoch) {
+      this.early.push(request);
+      return;
+    }
+    const takes = gate.mode === 'mirrored' || gate.mode === 'suspended' || gate.mode === 'syncTarget';
+    if (request.epoch < gate.epoch || !takes || gate.sequencer === this.context.nodeId) {
+      this.acknowledge(request.id, frameStatus.staleEpoch);
+      return;
+    }
+    if (this.appliedOf !== peer.bootId) {
+      this.appliedOf = peer.bootId;
+      this.applied = new AppliedNumbers();
+    }
+    if (this.applied.has(request.id)) this.acknowledge(request.id, frameStatus.ok);
+    else if (!this.applying.has(request.id)) this.apply(request, peer.bootId);
+  }
+
+  private apply(request: Frame, bootId: string): void {
+    const leg = this.context.legs[request.volume];
+    const forwarded =
+      request.type === frameTypes.replicateForwarded ? this.forwards.get(request.extra) : undefined;
+    const missing = request.type === frameTypes.replicateForwarded && forwarded === undefined;
+    if (leg === undefined || missing || request.offsetBytes + request.lengthBytes > leg.sizeBytes) {
+      this.acknowledge(request.id, frameStatus.failed);
+      return;
+    }
+    const data =
+      forwarded?.data ?? (request.type === frameTypes.replicateWrite ? request.payload : undefined);
+    const stamp = this.stampOf(request);
+    this.applying.add(request.id);
+    if (stamp !== undefined) this.context.origins.follow(stamp);
+    this.write(leg, request, data, (failure) => {
+      this.applying.delete(request.id);
+      if (failure === undefined && this.appliedOf === bootId) this.applied.add(request.id);
+      if (stamp !== undefined) {
+        if (failure === undefined) this.context.origins.finished(stamp);
+        else this.context.origins.dropped(stamp);
+      }
+      this.acknowledge(request.id, failure === undefined ? frameStatus.ok : frameStatus.failed);
+      this.context.progressed();
+    });
+  }
+
+  /** Applies a range under its lock and in the activity log. Also the way of the resync's copies. */
+  write(leg: Leg, request: Frame, data: Uint8Array | undefined, done: (failure: unknown) => void): void {
+    const { offsetBytes, lengthBytes, flags } = request;
+    const first = leg.firstExtent(offsetBytes);
+    const last = leg.lastExtent(offsetBytes, lengthBytes);
+    leg.locks.acquire(leg.lockFrom(offsetBytes), leg.lockLength(offsetBytes, lengthBytes), true, (hold) => {
+      const finish = (failure: unknown): void => {
+        leg.locks.release(hold);
+        if (failure !== undefined) this.legFailed(failure);
+        done(failure);
+      };
+      const start = (): void => {
+        const stable = (flags & frameFlags.forceUnitAccess) !== 0;
+        leg.write(offsetBytes, lengthBytes, data, stable, (flags & frameFlags.mayTrim) !== 0).then(
+          () => {
+            leg.log.end(first, last);
+            finish(undefined);
+          },
+          (error: unknown) => {
+            leg.log.end(first, last);
+            finish(error);
+          },
+        );
+      };
+      leg.log.begin(first, last, start, finish);
+    });
+  }
+
+  private legFailed(failure: unknown): void {
+    if (this.legReported) return;
+    this.legReported = true;
+    this.context.fact({
+      kind: 'leg-failed',
+      operation: 'write',
+      detail: failure instanceof Error ? failure.message : String(failure),
+    });
+  }
+
+  private stampOf(request: Frame): OriginStamp | undefined {
+    if ((request.flags & frameFlags.hasOrigin) === 0) return undefined;
+    const initiatorId = this.context.peer?.originAt(request.origin);
+    if (initiatorId === undefined) return undefined;
+    // The field that carries `acknowledgedBelow` names the forward here; the forward itself has it.
+    const acknowledgedBelow =
+      request.type === frameTypes.replicateForwarded
+        ? (this.forwards.get(request.extra)?.origin?.acknowledgedBelow ?? 0)
+        : request.extra;
+    return { initiatorId, generation: request.generation, operation: request.operation, acknowledgedBelow };
+  }
+
+  private acknowledge(sequence: number, status: number): void {
+    this.context.peer?.send(
+      frame(frameTypes.applied, { id: sequence, status, epoch: this.context.gate.epoch }),
+    );
+  }
+
+  get isDrained(): boolean {
+    return this.applying.size === 0 && this.forwards.size === 0;
+  }
+
+  get isQuiet(): boolean {
+    return this.applying.size === 0;
+  }
+
+  sessionEnded(): void {
+    this.early = [];
+  }
+
+  /** Follows a new gate; gives back the forwarded writes that this node has to order itself now. */
+  gateChanged(session: number | undefined): readonly Operation[] {
+    const { gate, nodeId } = this.context;
+    const early = this.early.splice(0);
+    for (const request of early) this.replicate(request);
+    const open = [...this.forwards.values()];
+    if (gate.host === 'closed') {
+      this.forwards.clear();
+      for (const operation of open) {
+        operation.state = 'ended';
+        operation.settled(fenced(nodeId, gate));
+      }
+      return [];
+    }
+    if (gate.sequencer === nodeId) {
+      this.forwards.clear();
+      for (const operation of open) {
+        operation.state = 'held';
+        operation.forwardId = 0;
+      }
+      return open;
+    }
+    if (gate.host === 'open')
+      for (const operation of open) if (operation.sentSession !== session) this.send(operation);
+    return [];
+  }
+}

@@ -1,0 +1,57 @@
+import { HoldfastError, type NodeRecord, type Store } from '@holdfast/core';
+
+/** Where a group's record stands in the node's store. */
+export function recordKey(groupId: string): string {
+  return `group.${groupId}`;
+}
+
+/** @throws HoldfastError CORRUPT, FOREIGN_LEG or NOT_SUPPORTED; nothing is written. */
+export async function loadRecord(
+  store: Store,
+  groupId: string,
+  nodeId: string,
+): Promise<NodeRecord | undefined> {
+  const bytes = await store.load(recordKey(groupId));
+  if (bytes === undefined) return undefined;
+  let record: NodeRecord;
+  try {
+    record = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as NodeRecord;
+  } catch (error) {
+    throw new HoldfastError(
+      'CORRUPT',
+      `The record of group ${groupId} in ${store.name} cannot be read. Nothing was changed. ` +
+        'Restore the folder from before, or move it and the metadata away to let this node be rebuilt from the other one.',
+      { cause: error },
+    );
+  }
+  if ((record.version as number) !== 1) {
+    throw new HoldfastError(
+      'NOT_SUPPORTED',
+      `The record in ${store.name} was written by a newer release (version ${String(record.version)}): use that one.`,
+    );
+  }
+  if (record.groupId !== groupId || record.nodeId !== nodeId) {
+    throw new HoldfastError(
+      'FOREIGN_LEG',
+      `${store.name} is the store of node "${record.nodeId}" of group "${record.groupId}", not of node "${nodeId}" of "${groupId}". Nothing was changed.`,
+    );
+  }
+  return record;
+}
+
+/** Saves one after the other, so that a later record never ends up under an earlier one. */
+export class RecordWriter {
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly store: Store,
+    private readonly groupId: string,
+  ) {}
+
+  save(record: NodeRecord): Promise<void> {
+    const bytes = new TextEncoder().encode(JSON.stringify(record));
+    const saved = this.last.then(() => this.store.save(recordKey(this.groupId), bytes));
+    this.last = saved.catch(() => undefined);
+    return saved;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Clock } from '@holdfast/core';
+import type { PeerChannel } from '../group/context.js';
+import { decodeJson, encodeJson, type Frame, type FrameStream, frame, frameTypes } from '../wire/index.js';
+
+/** One connection with one life of the other node. */
+export class PeerSession implements PeerChannel {
+  private heardAt: number;
+  private readonly indexes = new Map<string, number>();
+  private readonly initiators = new Map<number, string>();
+  private readonly startedAt: number;
+
+  constructor(
+    readonly session: number,
+    readonly bootId: string,
+    private readonly frames: FrameStream,
+    private readonly clock: Clock,
+  ) {
+    this.startedAt = clock.now();
+    this.heardAt = this.startedAt;
+  }
+
+  get silentMs(): number {
+    return this.clock.now() - this.heardAt;
+  }
+
+  get remote(): string {
+    return this.frames.remote;
+  }
+
+  heard(): void {
+    this.heardAt = this.clock.now();
+  }
+
+  send(next: Frame): void {
+    this.frames.send(next);
+  }
+
+  originIndex(initiatorId: string): number {
+    const known = this.indexes.get(initiatorId);
+    if (known !== undefined) return known;
+    const index = this.indexes.size + 1;
+    this.indexes.set(initiatorId, index);
+    this.send(frame(frameTypes.origin, { origin: index, payload: encodeJson({ initiatorId }) }));
+    return index;
+  }
+
+  originAt(index: number): string | undefined {
+    return this.initiators.get(index);
+  }
+
+  /** The peer names one of its indexes. */
+  learnOrigin(next: Frame): void {
+    const { initiatorId } = decodeJson(next.payload, 'The name of an initiator');
+    if (typeof initiatorId === 'string') this.initiators.set(next.origin, initiatorId);
+  }
+
+  close(cause: string): void {
+    this.frames.close(cause);
+  }
+}

@@ -1,0 +1,169 @@
+import { type BlockBuffer, type BlockDevice, HoldfastError } from '@holdfast/core';
+import { RangeLocks } from '../order/range-lock.js';
+import type { LegOptions, NodeTuning } from '../options.js';
+import { ActivityLog } from './activity-log.js';
+import { DirtyMap } from './dirty-map.js';
+import { checkLabel, type LegLabel, readLabel, writeLabel } from './label.js';
+import { blockBytes, layoutOf } from './layout.js';
+
+export interface LegIdentity {
+  readonly clusterId: string;
+  readonly groupId: string;
+  readonly nodeId: string;
+}
+
+/** One copy of a volume on this node: its bytes, what it remembers about them, and who may touch which range now. */
+export class Leg {
+  readonly locks = new RangeLocks();
+
+  private constructor(
+    readonly volumeId: string,
+    readonly index: number,
+    private readonly data: BlockDevice,
+    private readonly metadata: BlockDevice,
+    readonly label: LegLabel,
+    readonly log: ActivityLog,
+    readonly map: DirtyMap,
+    /** Labelled in this very start. */
+    readonly isNew: boolean,
+  ) {}
+
+  /** @throws HoldfastError FOREIGN_LEG, SIZE_MISMATCH, CORRUPT or OPTIONS_INVALID; the data is untouched then. */
+  static async open(
+    options: LegOptions,
+    index: number,
+    identity: LegIdentity,
+    tuning: NodeTuning,
+    roomWanted: (leg: Leg) => void,
+  ): Promise<Leg> {
+    const wanted = { ...identity, volumeId: options.volumeId, sizeBytes: options.data.sizeBytes };
+    const found = await readLabel(options.metadata);
+    if (found !== undefined) checkLabel(found, wanted, options.metadata);
+    const label = found ?? makeLabel(options, wanted, tuning);
+    const layout = layoutOf(label.sizeBytes, label.activityLogExtents);
+    if (options.metadata.sizeBytes < layout.sizeBytes) {
+      throw new HoldfastError(
+        'SIZE_MISMATCH',
+        `${options.metadata.name} has ${String(options.metadata.sizeBytes)} bytes, the metadata of ${options.data.name} needs ${String(layout.sizeBytes)}. ` +
+          'It was cut off or made too small: restore it, or move it away and let the leg be rebuilt from the other node.',
+      );
+    }
+    if (found === undefined) await writeLabel(options.metadata, label);
+    const cell: { leg?: Leg } = {};
+    const log = await ActivityLog.open(options.metadata, layout, label.activityLogExtents, () => {
+      if (cell.leg !== undefined) roomWanted(cell.leg);
+    });
+    const map = await DirtyMap.open(options.metadata, layout, label.sizeBytes);
+    cell.leg = new Leg(
+      options.volumeId,
+      index,
+      options.data,
+      options.metadata,
+      label,
+      log,
+      map,
+      found === undefined,
+    );
+    return cell.leg;
+  }
+
+  get sizeBytes(): number {
+    return this.label.sizeBytes;
+  }
+
+  get name(): string {
+    return this.data.name;
+  }
+
+  read(offsetBytes: number, lengthBytes: number): Promise<BlockBuffer> {
+    return this.data.read(offsetBytes, lengthBytes);
+  }
+
+  /** `data` undefined: zeros. */
+  write(
+    offsetBytes: number,
+    lengthBytes: number,
+    data: Uint8Array | undefined,
+    forceUnitAccess: boolean,
+    mayTrim: boolean,
+  ): Promise<void> {
+    if (data === undefined)
+      return this.data.writeZeroes(offsetBytes, lengthBytes, { forceUnitAccess, mayTrim });
+    return this.data.write(offsetBytes, data, { forceUnitAccess });
+  }
+
+  flush(): Promise<void> {
+    return this.data.flush();
+  }
+
+  /** After the last write of an orderly stop: nothing is left for a later start to compare. The legs have been flushed. */
+  async rest(): Promise<void> {
+    await this.map.save();
+    this.log.settle(this.log.mark());
+    await this.log.save();
+  }
+
+  firstExtent(offsetBytes: number): number {
+    return Math.floor(offsetBytes / this.label.activityLogExtentBytes);
+  }
+
+  lastExtent(offsetBytes: number, lengthBytes: number): number {
+    return Math.floor((offsetBytes + lengthBytes - 1) / this.label.activityLogExtentBytes);
+  }
+
+  /** The ranges that the activity log stands for, cut at the end of the volume. */
+  logRanges(): { offsetBytes: number; lengthBytes: number }[] {
+    const { activityLogExtentBytes } = this.label;
+    return this.log.extents().map((extent) => {
+      const offsetBytes = extent * activityLogExtentBytes;
+      return { offsetBytes, lengthBytes: Math.min(activityLogExtentBytes, this.sizeBytes - offsetBytes) };
+    });
+  }
+
+  private logMarkedBytes = 0;
+
+  /** The activity log's differences go over into the dirty map: after this they survive in the map. */
+  markLog(): void {
+    const before = this.map.dirtyBytes;
+    if (this.log.lost) this.map.markAll();
+    for (const range of this.logRanges()) this.map.mark(range.offsetBytes, range.lengthBytes);
+    this.log.resolve();
+    this.logMarkedBytes += this.map.dirtyBytes - before;
+  }
+
+  /** How much the log has added to the map since this was last asked, in bytes. */
+  takeLogMarkedBytes(): number {
+    const taken = this.logMarkedBytes;
+    this.logMarkedBytes = 0;
+    return taken;
+  }
+
+  /** Locks go by whole blocks: neighbours inside one block of the dirty map are kept apart too. */
+  lockFrom(offsetBytes: number): number {
+    return offsetBytes - (offsetBytes % blockBytes);
+  }
+
+  lockLength(offsetBytes: number, lengthBytes: number): number {
+    return Math.ceil((offsetBytes + lengthBytes) / blockBytes) * blockBytes - this.lockFrom(offsetBytes);
+  }
+}
+
+function makeLabel(
+  options: LegOptions,
+  wanted: Omit<LegLabel, 'version' | 'content' | 'activityLogExtentBytes' | 'activityLogExtents'>,
+  tuning: NodeTuning,
+): LegLabel {
+  if (options.content === undefined) {
+    throw new HoldfastError(
+      'OPTIONS_INVALID',
+      `${options.data.name} has never been a leg. Say what it holds: content "zeros" for an empty new leg, or "adopt" to keep its data and make the volume from it. Nothing was changed.`,
+    );
+  }
+  return {
+    version: 1,
+    ...wanted,
+    activityLogExtentBytes: tuning.activityLogExtentBytes,
+    activityLogExtents: tuning.activityLogExtents,
+    content: options.content === 'zeros' ? 'zeros' : 'adopted',
+  };
+}
