@@ -3,3 +3,5 @@ export * from './control/index.js';
 export { createNode } from './group/create-node.js';
 export { metadataSizeBytes } from './metadata/index.js';
 export * from './options.js';
+export * from './initiator/index.js';
+export * from './path/index.js';

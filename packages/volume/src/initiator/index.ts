@@ -1,0 +1,1 @@
+export { createInitiator } from './initiator.js';
