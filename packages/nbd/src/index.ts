@@ -47,3 +47,11 @@ export {
   type NodeNbdServerOptions,
 } from './node/server.js';
 export { SocketStream } from './node/socket-stream.js';
+export { parsePresharedKeys, type PresharedKeys } from './node/preshared-keys.js';
+export { createClientTls, type ClientTlsOptions } from './node/tls-client.js';
+export {
+  createTlsPolicy,
+  type CertificateCredentials,
+  type PresharedKeyCredentials,
+  type TlsPolicyOptions,
+} from './node/tls-server.js';

@@ -8,6 +8,7 @@ const HIGH_WATER_BYTES = 512 * 1024;
 export class SocketStream implements ByteStream {
   readonly remote: string;
   readonly #socket: Socket;
+  readonly #carrier: Socket;
   #handler: ByteStreamHandler | undefined;
   #early: Uint8Array[] = [];
   #earlyEnd = false;
@@ -15,8 +16,10 @@ export class SocketStream implements ByteStream {
   #error: Error | undefined;
   #released = false;
 
-  constructor(socket: Socket, remote: string) {
+  /** @param carrier - for TLS: the plain socket below, which is the one that can be reset. */
+  constructor(socket: Socket, remote: string, carrier: Socket = socket) {
     this.#socket = socket;
+    this.#carrier = carrier;
     this.remote = remote;
     socket.on('data', this.#onData);
     socket.on('drain', this.#onDrain);
@@ -61,10 +64,11 @@ export class SocketStream implements ByteStream {
   }
 
   destroy(): void {
-    // A reset tells the other side at once; sockets without one (Unix, TLS) are closed with data unsent.
     if (this.#socket.destroyed) return;
-    if (this.#socket.remoteAddress !== undefined) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    // A reset tells the other side at once that nothing was finished. Unix sockets have none: they just close.
+    if (this.#carrier.remoteAddress !== undefined && !this.#carrier.destroyed)
+      this.#carrier.resetAndDestroy();
+    this.#socket.destroy();
   }
 
   /** Gives the socket away: this object hears and says no more. */

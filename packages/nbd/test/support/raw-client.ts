@@ -56,11 +56,11 @@ export class RawClient implements ByteStreamHandler {
   }
 
   async until<T>(take: () => T | undefined): Promise<T> {
-    for (let turn = 0; turn < 2000; turn += 1) {
+    for (let turn = 0; turn < 3000; turn += 1) {
       const taken = take();
       if (taken !== undefined) return taken;
       if (this.closed && turn > 20) throw new Error('the server closed the connection');
-      await settle(1);
+      await patience(turn);
     }
     throw new Error('the server did not answer');
   }
@@ -147,9 +147,15 @@ export class RawClient implements ByteStreamHandler {
   }
 
   async waitClosed(): Promise<void> {
-    for (let turn = 0; turn < 2000 && !this.closed; turn += 1) await settle(1);
+    for (let turn = 0; turn < 3000 && !this.closed; turn += 1) await patience(turn);
     if (!this.closed) throw new Error('the connection is still open');
   }
+}
+
+/** In memory a few turns are enough; over sockets it takes a little time. */
+async function patience(turn: number): Promise<void> {
+  if (turn < 500) await settle(1);
+  else await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
 /** Error number of a structured error chunk. */
