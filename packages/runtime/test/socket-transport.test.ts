@@ -2,15 +2,28 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ByteStream, Listener, Transport } from '@holdfast/core';
 import { recordingTelemetry } from '@holdfast/testkit';
 import { socketTransport } from '../src/index.js';
 import { type Reader, readerOf } from './reader.js';
-import { makeCertificates } from './certificates.js';
+import { type Party, makeCertificates } from './certificates.js';
 
 let folder: string;
+let certificates: {
+  readonly folder: string;
+  readonly node: Party;
+  readonly other: Party;
+  readonly stranger: Party;
+};
 let open: (ByteStream | Listener)[];
+
+beforeAll(async () => {
+  const made = await mkdtemp(join(tmpdir(), 'holdfast-certificates-'));
+  certificates = { folder: made, ...(await makeCertificates(made)) };
+});
+
+afterAll(async () => rm(certificates.folder, { recursive: true }));
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-socket-'));
@@ -47,29 +60,26 @@ const pre = { kind: 'pre-shared-key', identity: 'alpha-beta', key: new Uint8Arra
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 const carriers = [
-  { name: 'a unix socket', address: () => `unix:${folder}/s`, transport: async () => socketTransport() },
+  { name: 'a unix socket', address: () => `unix:${folder}/s`, transport: () => socketTransport() },
   {
     name: 'plain TCP on loopback',
     address: () => 'tcp:127.0.0.1:0',
-    transport: async () => socketTransport(loopback),
+    transport: () => socketTransport(loopback),
   },
   {
     name: 'TLS with a pre-shared key',
     address: () => 'tcp:127.0.0.1:0',
-    transport: async () => socketTransport({ security: pre }),
+    transport: () => socketTransport({ security: pre }),
   },
   {
     name: 'TLS with certificates',
     address: () => 'tcp:127.0.0.1:0',
-    transport: async () => {
-      const { node } = await makeCertificates(folder);
-      return socketTransport({ security: { kind: 'certificate', ...node } });
-    },
+    transport: () => socketTransport({ security: { kind: 'certificate', ...certificates.node } }),
   },
 ];
 
 describe.each(carriers)('a stream over $name', ({ address, transport }) => {
-  const pair = async (): Promise<Pair> => pairOver(await transport(), address());
+  const pair = async (): Promise<Pair> => pairOver(transport(), address());
 
   it('carries bytes both ways, in order, and gives back every chunk', async () => {
     const { client, server, clientReader, serverReader } = await pair();
@@ -84,7 +94,7 @@ describe.each(carriers)('a stream over $name', ({ address, transport }) => {
   });
 
   it('keeps what came before anybody listened, and hands on to another handler', async () => {
-    const made = await transport();
+    const made = transport();
     let accept: (stream: ByteStream) => void = () => undefined;
     const accepted = new Promise<ByteStream>((resolve) => (accept = resolve));
     const listener = await made.listen(address(), (stream) => accept(stream));
@@ -238,7 +248,7 @@ describe('who may talk to whom', () => {
   });
 
   it('takes certificates of its own authority and names only', async () => {
-    const { node, other, stranger } = await makeCertificates(folder);
+    const { node, other, stranger } = certificates;
     const server = socketTransport({
       security: { kind: 'certificate', ...node, peerNames: ['other.example'] },
     });
