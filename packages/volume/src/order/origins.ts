@@ -159,7 +159,7 @@ export class Origins {
    */
   merge(snapshot: unknown): void {
     for (const [initiatorId, theirs] of readSnapshot(snapshot)) {
-      const origin = this.ensure(initiatorId);
+      const origin = this.origins.get(initiatorId) ?? this.addWithinLimit(initiatorId);
       origin.generation = Math.max(origin.generation, theirs.generation);
       const ranges = theirs.done.toFlat();
       for (let at = 0; at < ranges.length; at += 2) {

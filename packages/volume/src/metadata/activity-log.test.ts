@@ -1,0 +1,117 @@
+import { memoryDevice, MemoryDisk } from '@holdfast/testkit';
+import { describe, expect, it } from 'vitest';
+import { ActivityLog } from './activity-log.js';
+import { layoutOf } from './layout.js';
+import { pageBytes } from './page.js';
+
+const extents = 8;
+const layout = layoutOf(64 * 1024 * 1024, extents);
+
+function newDisk(): MemoryDisk {
+  return new MemoryDisk({ name: 'a.meta', sizeBytes: layout.sizeBytes });
+}
+
+async function open(disk: MemoryDisk, roomWanted: () => void = () => undefined): Promise<ActivityLog> {
+  return ActivityLog.open(memoryDevice(disk), layout, extents, roomWanted);
+}
+
+function begin(log: ActivityLog, first: number, last = first): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.begin(first, last, resolve, reject);
+  });
+}
+
+describe('the activity log', () => {
+  it('has an extent on the device before the first write to it may start', async () => {
+    const disk = newDisk();
+    const log = await open(disk);
+    await begin(log, 3, 4);
+    disk.losePower();
+    expect((await open(disk)).extents().sort()).toEqual([3, 4]);
+  });
+
+  it('writes nothing for an extent that is hot already, and answers in the same turn', async () => {
+    const log = await open(newDisk());
+    await begin(log, 3);
+    let inTheSameTurn = false;
+    log.begin(3, 3, () => (inTheSameTurn = true), () => undefined);
+    expect(inTheSameTurn).toBe(true);
+  });
+
+  it('keeps an extent as long as a write is under way there, and lets go of it when it is settled', async () => {
+    const log = await open(newDisk());
+    await begin(log, 1);
+    await begin(log, 2);
+    log.end(2, 2);
+    expect(log.settle(log.mark())).toBe(1);
+    expect(log.extents()).toEqual([1]);
+  });
+
+  it('does not settle what was touched after the flush began', async () => {
+    const log = await open(newDisk());
+    await begin(log, 1);
+    log.end(1, 1);
+    const mark = log.mark();
+    await begin(log, 1);
+    log.end(1, 1);
+    expect(log.settle(mark)).toBe(0);
+  });
+
+  it('never settles what it found at the start, until a resync has taken it over', async () => {
+    const disk = newDisk();
+    await begin(await open(disk), 5);
+    disk.killProcess();
+    const log = await open(disk);
+    expect(log.hasUnsettled).toBe(true);
+    expect(log.settle(log.mark())).toBe(0);
+    log.resolve();
+    expect(log.settle(log.mark())).toBe(1);
+  });
+
+  it('never settles a write that was given up', async () => {
+    const log = await open(newDisk());
+    await begin(log, 6);
+    log.keep(6, 6);
+    log.end(6, 6);
+    expect(log.settle(log.mark())).toBe(0);
+  });
+
+  it('asks for room when it is full, and goes on when room is made', async () => {
+    let asked = 0;
+    const log = await open(newDisk(), () => {
+      asked += 1;
+    });
+    for (let extent = 0; extent < extents; extent += 1) await begin(log, extent);
+    const waiting = begin(log, 99);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toBeGreaterThan(0);
+    log.end(0, 0);
+    log.settle(log.mark());
+    await waiting;
+    expect(log.extents()).toContain(99);
+    expect(log.extents()).not.toContain(0);
+  });
+
+  it('takes the page before when the last one is torn, and says that it is lost when both are', async () => {
+    const disk = newDisk();
+    const log = await open(disk);
+    await begin(log, 1);
+    await begin(log, 2);
+    const device = memoryDevice(disk);
+    const tear = (copy: number): Promise<void> => device.write(layout.logFromBytes + copy * pageBytes + 100, new Uint8Array([1, 2, 3]), { forceUnitAccess: true });
+    await tear(0);
+    const after = await open(disk);
+    expect(after.lost).toBe(false);
+    expect(after.extents()).toEqual([1]);
+    await tear(1);
+    expect((await open(disk)).lost).toBe(true);
+  });
+
+  it('fails those who wait when its device fails, and every later one', async () => {
+    const disk = newDisk();
+    const log = await open(disk);
+    disk.failNth('write', 1);
+    await expect(begin(log, 1)).rejects.toThrow();
+    await expect(begin(log, 2)).rejects.toThrow();
+  });
+});
