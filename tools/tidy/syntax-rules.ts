@@ -47,8 +47,17 @@ function usedName(node: ts.Node): string[] {
   return [];
 }
 
+const parsed = new WeakMap<TrackedFile, ts.SourceFile>();
+
+/** Parses a file once, however many rules look at it. */
+function parse(file: TrackedFile): ts.SourceFile {
+  const source = parsed.get(file) ?? ts.createSourceFile(file.path, file.text, ts.ScriptTarget.ES2022, true);
+  parsed.set(file, source);
+  return source;
+}
+
 function usesOf(file: TrackedFile, bans: readonly Ban[]): Finding[] {
-  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.ES2022, true);
+  const source = parse(file);
   const findings: Finding[] = [];
   const visit = (node: ts.Node): void => {
     for (const name of usedName(node)) {
@@ -67,7 +76,7 @@ function usesOf(file: TrackedFile, bans: readonly Ban[]): Finding[] {
 const maximumMethods = 7;
 
 function largePorts(file: TrackedFile): Finding[] {
-  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.ES2022, true);
+  const source = parse(file);
   return source.statements.filter(ts.isInterfaceDeclaration).flatMap((declaration) => {
     const methods = declaration.members.filter(ts.isMethodSignature).length;
     if (methods <= maximumMethods) return [];
