@@ -1,3 +1,4 @@
 export * from './errors/index.js';
 export * from './kernel/index.js';
 export * from './ports/index.js';
+export * from './policies/index.js';

@@ -1,5 +1,3 @@
-import { OptionsError } from '../../errors/index.js';
-import { driftFactor } from '../../kernel/time.js';
 import type { NodeId, NodeRecord, Role } from './types.js';
 
 /** Every timer of the mechanism, in milliseconds. Two named profiles stand below; any of them may be changed alone. */
@@ -98,7 +96,8 @@ export const metro: PolarizationTiming = {
 export const timingProfiles = { lan, metro } as const;
 
 /** Who decides which side goes on when the two lose each other. `mediator`: the witness. `preElected`: this node, always. */
-export type FaultModel = { readonly kind: 'mediator' } | { readonly kind: 'preElected'; readonly node: NodeId };
+export type FaultModel =
+  { readonly kind: 'mediator' } | { readonly kind: 'preElected'; readonly node: NodeId };
 
 export interface PolarizationOptions {
   readonly groupId: string;
@@ -120,15 +119,4 @@ export interface PolarizationOptions {
   readonly pristine: boolean;
   /** Serve after a start without having heard of peer or witness (preElected node only). Off by default. */
   readonly bootAlone?: boolean;
-}
-
-/** Bounds that follow from a timing, in milliseconds: what hosts have to expect. */
-export interface PauseBounds {
-  /** The preferred node is lost, both were healthy. */
-  readonly preferredLostMs: number;
-  readonly preferredLostWithEvidenceMs: number;
-  /** The non-preferred node is lost, both were healthy. */
-  readonly nonPreferredLostMs: number;
-  /** The worst of all that C5 counts. */
-  readonly worstMs: number;
 }

@@ -24,7 +24,8 @@ export type Mode =
   | 'splitBrain';
 
 /** Modes that are written down. The others are thoughts of a living process: it starts again in `unknown`. */
-export type DurableMode = 'fresh' | 'mirrored' | 'standalone' | 'fenced' | 'syncSource' | 'syncTarget' | 'paused' | 'splitBrain';
+export type DurableMode =
+  'fresh' | 'mirrored' | 'standalone' | 'fenced' | 'syncSource' | 'syncTarget' | 'paused' | 'splitBrain';
 
 /**
  * `upToDate`: holds every acknowledged write. `consistent`: held them, but may have lost volatile ones with its machine's power.
@@ -62,6 +63,8 @@ export interface NodeRecord {
   readonly machineBootId: string;
   /** The node stopped in order: nothing was in flight, both legs are flushed. Cleared before the first write of a start. */
   readonly clean: boolean;
+  /** A resync that must copy everything was agreed on and has not been completed. */
+  readonly fullResync?: true;
 }
 
 /** What a node says of itself when the two meet. */
@@ -84,20 +87,54 @@ export interface Introduction {
 
 /** Messages of this policy between the two nodes. They travel in one session, in order, or not at all. */
 export type PolarizationMessage =
-  | { readonly kind: 'ttl-request'; readonly epoch: number; readonly requestSequence: number; readonly ackedGrantSequence: number }
-  | { readonly kind: 'ttl-grant'; readonly epoch: number; readonly requestSequence: number; readonly grantSequence: number; readonly ttlMs: number }
-  | { readonly kind: 'health'; readonly level: HealthLevel; readonly reasons: readonly string[]; readonly dataState: DataState; readonly initiators: number }
+  | {
+      readonly kind: 'ttl-request';
+      readonly epoch: number;
+      readonly requestSequence: number;
+      readonly ackedGrantSequence: number;
+    }
+  | {
+      readonly kind: 'ttl-grant';
+      readonly epoch: number;
+      readonly requestSequence: number;
+      readonly grantSequence: number;
+      readonly ttlMs: number;
+    }
+  | {
+      readonly kind: 'health';
+      readonly level: HealthLevel;
+      readonly reasons: readonly string[];
+      readonly dataState: DataState;
+      readonly initiators: number;
+    }
   | { readonly kind: 'peer-lost'; readonly epoch: number }
   | { readonly kind: 'mode-changed'; readonly introduction: Introduction }
   | { readonly kind: 'offer-win'; readonly epoch: number; readonly lineageId: string }
   | { readonly kind: 'accept-win'; readonly epoch: number; readonly lineageId: string }
   | { readonly kind: 'commit-win'; readonly epoch: number; readonly lineageId: string }
   | { readonly kind: 'win-ack'; readonly epoch: number; readonly lineageId: string }
+  /** By an operator's word: 'step back, I serve alone until resumed'. Answered by `commit-win` once it has. */
+  | { readonly kind: 'pause-request'; readonly epoch: number; readonly lineageId: string }
   /** The source to be: 'be my target under this lineage'. The target persists that before it accepts; that is its consent. */
-  | { readonly kind: 'sync-propose'; readonly epoch: number; readonly lineageId: string; readonly full: boolean }
+  | {
+      readonly kind: 'sync-propose';
+      readonly epoch: number;
+      readonly lineageId: string;
+      readonly full: boolean;
+    }
   | { readonly kind: 'sync-accept'; readonly epoch: number; readonly lineageId: string }
-  | { readonly kind: 'sync-refuse'; readonly epoch: number; readonly lineageId: string; readonly detail: string }
-  | { readonly kind: 'mirror-prepare'; readonly epoch: number; readonly lineageId: string; readonly sequencer: NodeId }
+  | {
+      readonly kind: 'sync-refuse';
+      readonly epoch: number;
+      readonly lineageId: string;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'mirror-prepare';
+      readonly epoch: number;
+      readonly lineageId: string;
+      readonly sequencer: NodeId;
+    }
   | { readonly kind: 'mirror-prepared'; readonly epoch: number; readonly lineageId: string }
   | { readonly kind: 'mirror-commit'; readonly epoch: number; readonly lineageId: string };
 
@@ -112,6 +149,8 @@ export type OperatorCommand =
   | { readonly kind: 'handover' }
   /** Stop in order: drain, flush, mark the record clean. */
   | { readonly kind: 'shut-down' };
+
+export type WitnessCall = 'register' | 'promote' | 'reassert' | 'rejoin' | 'status';
 
 /** Facts without time and number: what the node hands to its driver. */
 export type PolarizationFact =
@@ -156,7 +195,10 @@ export interface Gate {
   readonly reads: 'leased' | 'free' | 'none';
 }
 
-type Effect<Kind extends string, Fields = unknown> = PolicyEffect & { readonly kind: Kind; readonly because: Because } & Fields;
+type Effect<Kind extends string, Fields = unknown> = PolicyEffect & {
+  readonly kind: Kind;
+  readonly because: Because;
+} & Fields;
 
 export type PolarizationEffect =
   /** Make this the record on stable storage. Answered by `persisted` or `persist-failed`. Later persists never overtake. */
@@ -166,11 +208,13 @@ export type PolarizationEffect =
   | Effect<
       'ask-witness',
       {
-        readonly call: 'register' | 'promote' | 'reassert' | 'rejoin' | 'status';
+        readonly call: WitnessCall;
         readonly epoch: number;
         readonly fromEpoch: number;
         readonly lineageId: string;
         readonly incarnation?: string;
+        /** With `reassert`: the lineages that this complete copy went through. */
+        readonly history?: readonly Lineage[];
       }
     >
   | Effect<'set-gate', { readonly gate: Gate }>
@@ -180,7 +224,15 @@ export type PolarizationEffect =
    * Source: collect both activity logs and the dirty map (or everything, when `full`), copy beside host writes, answer
    * `resync-caught-up`. Target: take what comes. `session` is the peer session that it lives and dies with.
    */
-  | Effect<'start-resync', { readonly side: 'source' | 'target'; readonly session: number; readonly full: boolean; readonly epoch: number }>
+  | Effect<
+      'start-resync',
+      {
+        readonly side: 'source' | 'target';
+        readonly session: number;
+        readonly full: boolean;
+        readonly epoch: number;
+      }
+    >
   | Effect<'stop-resync'>
   /** Drop this session; the link is made anew. */
   | Effect<'drop-session', { readonly session: number }>
@@ -192,7 +244,7 @@ export type PolarizationEffect =
 /** A claim at the witness that is under way. */
 export interface OpenClaim {
   readonly effect: EffectId;
-  readonly call: 'register' | 'promote' | 'reassert' | 'rejoin' | 'status';
+  readonly call: WitnessCall;
   readonly epoch: number;
   readonly lineageId: string;
   readonly tries: number;

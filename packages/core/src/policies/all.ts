@@ -1,0 +1,4 @@
+import { ttlPolarization } from './ttl-polarization/step.js';
+
+/** Every policy of this package, for tools that list or document them. */
+export const policies = [ttlPolarization] as const;

@@ -1,0 +1,2 @@
+export * from './ttl-polarization/index.js';
+export { policies } from './all.js';

@@ -1,0 +1,107 @@
+import type { FencingEvidence } from '../../ports/fencer.js';
+import { suspend } from './alone.js';
+import { cancelHandover } from './handover.js';
+import { dropOwnLease } from './lease.js';
+import type { LossCause } from './reasons.js';
+import { interruptResync } from './resync.js';
+import type { Turn } from './turn.js';
+import type { PolarizationFact } from './types.js';
+
+type Connected = Extract<PolarizationFact, { kind: 'peer-connected' }>;
+
+/** A new session, whether or not the end of the one before it has been noticed. */
+export function onConnected(turn: Turn, event: Connected): void {
+  const { lastSession, mode, peer } = turn.state;
+  if (event.session <= lastSession) return;
+  if (peer !== undefined && mode !== 'mirrored')
+    onSessionLost(turn, 'disconnected', 'a new session replaces it', false);
+  else if (peer !== undefined) dropConversation(turn, 'a new session replaces the one before');
+  turn.patch({
+    lastSession: event.session,
+    healthToldAt: undefined,
+    peer: {
+      session: event.session,
+      connectedAt: turn.at,
+      introduction: event.introduction,
+      healthAt: turn.at,
+      proposeAt: turn.at,
+    },
+  });
+}
+
+/** What the session carried is over: the peer may have lost it half-way. */
+function dropConversation(turn: Turn, detail: string): void {
+  const { operation } = turn.state;
+  if (operation === undefined || operation.kind === 'stopping') return;
+  if (operation.kind === 'handing' || operation.kind === 'proposing') {
+    turn.patch({ operation: undefined });
+    if (operation.kind === 'handing' && operation.commandId !== undefined) {
+      turn.answer(
+        operation.commandId,
+        'handover',
+        true,
+        'this node is fenced; the peer finds that in its introduction',
+      );
+    }
+    return;
+  }
+  if (operation.kind === 'fencing') {
+    // Not written down yet: this node has promised nothing.
+    turn.patch({ operation: undefined });
+    turn.report('warning', { kind: 'handover-cancelled', detail });
+    if (operation.commandId !== undefined) turn.answer(operation.commandId, 'handover', false, detail);
+    return;
+  }
+  if (operation.kind === 'preparing' || operation.kind === 'draining') return;
+  cancelHandover(turn, detail);
+}
+
+/** The session with the peer is over, or useless. `hangUp`: it is this node that ends it. */
+export function onSessionLost(turn: Turn, cause: LossCause, detail: string, hangUp: boolean): void {
+  const { state } = turn;
+  const { peer, mode } = state;
+  dropConversation(turn, detail);
+  const because = { kind: 'peer-lost', cause, detail, epoch: state.record.epoch } as const;
+  if (hangUp && peer !== undefined && mode !== 'mirrored') {
+    turn.wish({ kind: 'drop-session', session: peer.session }, because);
+  }
+  if (mode === 'mirrored' && state.operation?.kind !== 'stopping') {
+    suspend(turn, cause, detail, hangUp);
+    turn.patch({ peer: undefined });
+    return;
+  }
+  turn.patch({ peer: undefined });
+  if (mode === 'syncSource' || mode === 'syncTarget') interruptResync(turn, detail);
+}
+
+/** Certain knowledge about one life of the peer. Anything less, or about another life, changes nothing. */
+export function onEvidence(turn: Turn, evidence: FencingEvidence): void {
+  const { state } = turn;
+  const { self, mode } = state;
+  if (
+    evidence.strength !== 'io' ||
+    evidence.nodeId !== self.peerId ||
+    evidence.bootId !== state.mirroringWith
+  )
+    return;
+  if (mode !== 'mirrored' && mode !== 'suspended' && mode !== 'arbitrating') return;
+  if (
+    state.evidenceAt !== undefined ||
+    (state.peer?.introduction.bootId === evidence.bootId && mode !== 'mirrored')
+  )
+    return;
+  turn.patch({ evidenceAt: turn.at });
+  turn.report('info', { kind: 'fencing-evidence', bootId: evidence.bootId, how: evidence.how });
+  if (mode === 'mirrored') onSessionLost(turn, 'fencing-evidence', evidence.how, true);
+}
+
+/** This process stood still: whatever it held in time, it may have held for too long. */
+export function onStalled(turn: Turn, stalledMs: number): void {
+  const boundMs = turn.state.self.timing.drainBoundMs;
+  if (stalledMs <= boundMs) return;
+  turn.report('warning', { kind: 'clock-stalled', stalledMs, boundMs });
+  dropOwnLease(turn);
+  if (turn.state.mode === 'mirrored') {
+    onSessionLost(turn, 'clock-stalled', `${String(Math.round(stalledMs))} ms`, true);
+  }
+}
