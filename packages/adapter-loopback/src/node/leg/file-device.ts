@@ -1,7 +1,7 @@
 import { type BlockBuffer, type BlockDevice, HoldfastError, type WriteOptions } from '@holdfast/core';
 import { codeOf, errnoName, ioError } from '../errors.js';
 import { RingEngine } from './engine.js';
-import { GroupCommit } from './group-commit.js';
+import { GroupCommit } from '../../group-commit.js';
 import { maxWorkers, operation, shortRead, threadDied, zeroRegionBytes } from './layout.js';
 import { type CreateMode, type OpenedFile, openExclusively } from './open-file.js';
 import { BlockPool, largestBlockBytes } from './pool.js';
