@@ -9,6 +9,7 @@ import type {
   NodeRecord,
   OperatorCommand,
   PolarizationEffect,
+  WinnerForecast,
 } from '@holdfast/core';
 import type { NbdExport } from '@holdfast/nbd';
 
@@ -49,7 +50,11 @@ export interface HostSide {
    * Opens a new generation of an initiator's path: settles when everything of lower generations is finished or dropped, on
    * both nodes. Waits while the gate is held or closed.
    */
-  raiseGeneration(initiatorId: string, generation: number, options?: { readonly signal?: AbortSignalLike }): Promise<void>;
+  raiseGeneration(
+    initiatorId: string,
+    generation: number,
+    options?: { readonly signal?: AbortSignalLike },
+  ): Promise<void>;
   /** Settles when the gate is not closed: hold a client's greeting on it. */
   served(options?: { readonly signal?: AbortSignalLike }): Promise<void>;
   /** Called at once for every later gate. Gives back a function that stops it. */
@@ -90,7 +95,12 @@ export interface NodeStatus {
   readonly initiators: number;
   /** Milliseconds for which local reads are still allowed; undefined when no lease is needed. */
   readonly leaseRemainingMs?: number;
-  readonly peer: { readonly nodeId: string; readonly connected: boolean; readonly bootId?: string; readonly mode?: Mode };
+  readonly peer: {
+    readonly nodeId: string;
+    readonly connected: boolean;
+    readonly bootId?: string;
+    readonly mode?: Mode;
+  };
   readonly witness: { readonly configured: boolean; readonly reachable?: boolean; readonly state?: string };
   readonly volumes: readonly {
     readonly volumeId: string;
@@ -100,7 +110,8 @@ export interface NodeStatus {
     readonly activityLogBytes: number;
   }[];
   readonly resync?: ResyncProgress;
-  readonly whoWouldWinNow: string;
+  /** Should the two lose each other now: who would serve, and within which time. */
+  readonly whoWouldWinNow: WinnerForecast;
 }
 
 export interface ResyncProgress {
@@ -114,14 +125,33 @@ export interface ResyncProgress {
 }
 
 export type NodeEvent =
-  | { readonly kind: 'mode-changed'; readonly at: number; readonly wallTime: number; readonly from: Mode; readonly to: Mode; readonly epoch: number; readonly sequencer: string; readonly host: Gate['host'] }
+  | {
+      readonly kind: 'mode-changed';
+      readonly at: number;
+      readonly wallTime: number;
+      readonly from: Mode;
+      readonly to: Mode;
+      readonly epoch: number;
+      readonly sequencer: string;
+      readonly host: Gate['host'];
+    }
   | { readonly kind: 'decision'; readonly decision: Decision }
   | { readonly kind: 'peer-connected'; readonly at: number; readonly nodeId: string; readonly bootId: string }
-  | { readonly kind: 'peer-disconnected'; readonly at: number; readonly nodeId: string; readonly cause: string }
+  | {
+      readonly kind: 'peer-disconnected';
+      readonly at: number;
+      readonly nodeId: string;
+      readonly cause: string;
+    }
   | { readonly kind: 'witness-reachable'; readonly at: number; readonly reachable: boolean }
   | { readonly kind: 'resync-started'; readonly at: number; readonly progress: ResyncProgress }
   | { readonly kind: 'resync-progress'; readonly at: number; readonly progress: ResyncProgress }
-  | { readonly kind: 'resync-ended'; readonly at: number; readonly progress: ResyncProgress; readonly completed: boolean }
+  | {
+      readonly kind: 'resync-ended';
+      readonly at: number;
+      readonly progress: ResyncProgress;
+      readonly completed: boolean;
+    }
   | { readonly kind: 'refused'; readonly at: number; readonly remote: string; readonly reason: string }
   | { readonly kind: 'stalled'; readonly at: number; readonly stalledMs: number }
   | { readonly kind: 'halted'; readonly at: number; readonly reason: string };
@@ -151,16 +181,42 @@ export interface InitiatorStatus {
   readonly generation: number;
   /** The node that requests go to now; undefined while none serves. */
   readonly activeNodeId?: string;
-  readonly paths: readonly { readonly nodeId: string; readonly state: 'closed' | 'opening' | 'open'; readonly mode?: Mode; readonly epoch?: number; readonly lastError?: string }[];
+  readonly paths: readonly {
+    readonly nodeId: string;
+    readonly state: 'closed' | 'opening' | 'open';
+    readonly mode?: Mode;
+    readonly epoch?: number;
+    readonly lastError?: string;
+  }[];
   readonly inFlight: number;
   /** Requests that were repeated on another path since the start. */
   readonly repeated: number;
 }
 
 export type InitiatorEvent =
-  | { readonly kind: 'path-opened'; readonly at: number; readonly wallTime: number; readonly nodeId: string; readonly generation: number }
-  | { readonly kind: 'path-lost'; readonly at: number; readonly wallTime: number; readonly nodeId: string; readonly cause: string }
-  | { readonly kind: 'failover'; readonly at: number; readonly wallTime: number; readonly from?: string; readonly to: string; readonly pausedMs: number; readonly repeated: number }
+  | {
+      readonly kind: 'path-opened';
+      readonly at: number;
+      readonly wallTime: number;
+      readonly nodeId: string;
+      readonly generation: number;
+    }
+  | {
+      readonly kind: 'path-lost';
+      readonly at: number;
+      readonly wallTime: number;
+      readonly nodeId: string;
+      readonly cause: string;
+    }
+  | {
+      readonly kind: 'failover';
+      readonly at: number;
+      readonly wallTime: number;
+      readonly from?: string;
+      readonly to: string;
+      readonly pausedMs: number;
+      readonly repeated: number;
+    }
   | { readonly kind: 'no-survivor'; readonly at: number; readonly wallTime: number; readonly heldMs: number };
 
 /** Latency of requests as the client of the initiator sees it, in milliseconds, since the last call. */
@@ -177,9 +233,24 @@ export interface Initiator {
   readonly initiatorId: string;
   readonly volumes: readonly VolumeDescription[];
   /** Waits as long as nobody serves, unless `onNoSurvivor` bounds it (NO_SURVIVOR). An abort leaves the request under way. */
-  read(volumeId: string, offsetBytes: number, lengthBytes: number, options?: CallOptions): Promise<BlockBuffer>;
-  write(volumeId: string, offsetBytes: number, data: Uint8Array, options?: CallOptions & { readonly forceUnitAccess?: boolean }): Promise<void>;
-  writeZeroes(volumeId: string, offsetBytes: number, lengthBytes: number, options?: CallOptions & { readonly forceUnitAccess?: boolean; readonly mayTrim?: boolean }): Promise<void>;
+  read(
+    volumeId: string,
+    offsetBytes: number,
+    lengthBytes: number,
+    options?: CallOptions,
+  ): Promise<BlockBuffer>;
+  write(
+    volumeId: string,
+    offsetBytes: number,
+    data: Uint8Array,
+    options?: CallOptions & { readonly forceUnitAccess?: boolean },
+  ): Promise<void>;
+  writeZeroes(
+    volumeId: string,
+    offsetBytes: number,
+    lengthBytes: number,
+    options?: CallOptions & { readonly forceUnitAccess?: boolean; readonly mayTrim?: boolean },
+  ): Promise<void>;
   flush(volumeId: string, options?: CallOptions): Promise<void>;
   exportOf(volumeId: string): NbdExport;
   status(): InitiatorStatus;

@@ -5,3 +5,4 @@ export { metadataSizeBytes } from './metadata/index.js';
 export * from './options.js';
 export * from './initiator/index.js';
 export * from './path/index.js';
+export { sha256Digest } from './node/digest.js';

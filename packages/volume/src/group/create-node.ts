@@ -47,7 +47,7 @@ export async function createNode(options: NodeOptions): Promise<VolumeNode> {
     lineageSeed: options.random.id(),
     faultModel: options.faultModel,
     timing: options.timing,
-    record: found ?? freshRecord({ groupId, nodeId, machineBootId: options.machineBootId }),
+    record: found ?? freshRecord(options),
     pristine: found === undefined && legs.every((leg) => leg.isNew && leg.label.content === 'zeros'),
     bootAlone: options.bootAlone ?? false,
   };

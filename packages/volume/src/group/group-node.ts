@@ -142,7 +142,13 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
         session.close(`nothing was heard for ${String(Math.round(silentMs))} ms`);
       },
       frame: (session, next) => {
-        this.peerFrame(session, next);
+        try {
+          this.peerFrame(session, next);
+        } catch (error) {
+          // Nonsense from the peer ends the session; a broken rule of our own ends this node's service.
+          if (HoldfastError.is(error, 'PROTOCOL')) throw error;
+          this.halted(error instanceof Error ? error : new Error(String(error)));
+        }
       },
       refused: (remote, reason) => {
         this.emit({ kind: 'refused', at: clock.now(), remote, reason });

@@ -63,7 +63,6 @@ export class ResyncRoom {
         digest,
       });
       this.lastProgress = { side: 'target', dirtyBytes: 0, activityLogBytes: 0, doneBytes: 0, movedBytes: 0 };
-      this.target.start();
       return;
     }
     const { tuning } = this.options;
@@ -90,6 +89,7 @@ export class ResyncRoom {
       },
     });
     this.options.emit({ kind: 'resync-started', at: clock.now(), progress: this.source.progress });
+    this.source.begin();
   }
 
   /** What was carried out while the target was away: it must recognise repeats of it, should it have to serve. */

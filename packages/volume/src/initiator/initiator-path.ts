@@ -39,6 +39,7 @@ export class InitiatorPath implements FrameStreamHandler {
   state: PathState | undefined;
   lastError: string | undefined;
   lastHeardAt = 0;
+  openedAt = 0;
   /** Whether the first attempt has had its outcome. */
   tried = false;
   private frames: FrameStream | undefined;
@@ -159,6 +160,7 @@ export class InitiatorPath implements FrameStreamHandler {
     }
     this.volumes = this.owner.welcomed(this, welcome);
     this.status = 'open';
+    this.openedAt = this.lastHeardAt;
     this.tried = true;
     this.lastError = undefined;
   }

@@ -9,6 +9,8 @@ import { InitiatorPath, type InitiatorPathOwner } from './initiator-path.js';
 
 /** For so long requests are held at most before a move to the sequencer is given up for now. */
 const drainForMoveMs = 5;
+/** A path must have been open for so long before requests move to it unforced: one that comes and goes would cost a pause each time. */
+const steadyMs = 5_000;
 /** Pause after a move that was given up; doubled every time. */
 const firstMovePauseMs = 500;
 const longestMovePauseMs = 30_000;
@@ -219,7 +221,7 @@ export class PathSteering implements InitiatorPathOwner {
     if (!this.preferSequencer || active === undefined || sendPath === undefined || now < this.moveNotBefore)
       return;
     const to = betterSequencer(active, this.paths);
-    if (to === undefined) return;
+    if (to === undefined || now - to.openedAt < steadyMs) return;
     const timer = this.clock.setTimer(drainForMoveMs, () => this.endMove());
     this.move = { to, timer, since: now };
     this.sendPath = undefined;

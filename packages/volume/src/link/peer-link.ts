@@ -34,6 +34,11 @@ export interface PeerLinkOptions {
 }
 
 const handshakeMs = 10_000;
+const lingerMs = 1_000;
+/** There is one peer; more than a few who have not said who they are is somebody else. */
+const maxHandshakes = 32;
+/** Somebody has to correct a configuration before the next try can go better. */
+const redialAfterRefusalMs = 1_000;
 
 /** What each side says first. Everything is checked before anything is believed. */
 interface Hello {
@@ -55,6 +60,7 @@ export class PeerLink {
   private timer: Timer | undefined;
   private closed = false;
   private dialing = false;
+  private refusedAt = -Infinity;
   private readonly handshakes = new Set<FrameStream>();
 
   constructor(private readonly options: PeerLinkOptions) {}
@@ -63,7 +69,8 @@ export class PeerLink {
     const { where, transport } = this.options;
     if ('listen' in where) {
       this.listener = await transport.listen(where.listen, (stream) => {
-        this.handshake(stream, false);
+        if (this.handshakes.size >= maxHandshakes) stream.destroy();
+        else this.handshake(stream, false);
       });
     } else this.dial(where.dial);
     this.watch();
@@ -96,7 +103,9 @@ export class PeerLink {
     if (this.closed) return;
     // Jitter keeps two restarted nodes from meeting in step for ever.
     const jitter = 0.75 + (this.options.random.bytes(new Uint8Array(1))[0] ?? 0) / 512;
-    this.options.clock.setTimer(this.options.redialIntervalMs * jitter, () => {
+    const { clock, redialIntervalMs } = this.options;
+    const refused = clock.now() - this.refusedAt < redialAfterRefusalMs;
+    clock.setTimer((refused ? redialAfterRefusalMs : redialIntervalMs) * jitter, () => {
       this.dial(address);
     });
   }
@@ -144,12 +153,18 @@ export class PeerLink {
   private check(next: Frame, frames: FrameStream, stream: ByteStream): Hello | undefined {
     const refuse = (reason: string): undefined => {
       frames.send(frame(frameTypes.refuse, { payload: encodeJson({ reason }) }));
-      frames.close(reason);
+      // The other side is to read why; it hangs up then.
+      frames.end(reason);
+      this.options.clock.setTimer(lingerMs, () => {
+        frames.destroy();
+      });
+      this.refusedAt = this.options.clock.now();
       this.options.refused(stream.remote, reason);
       return undefined;
     };
     if (next.type === frameTypes.refuse) {
       const { reason } = decodeJson(next.payload, 'A refusal');
+      this.refusedAt = this.options.clock.now();
       this.options.refused(stream.remote, `the other side refuses: ${String(reason)}`);
       frames.close('refused');
       return undefined;

@@ -34,7 +34,12 @@ describe('the activity log', () => {
     const log = await open(newDisk());
     await begin(log, 3);
     let inTheSameTurn = false;
-    log.begin(3, 3, () => (inTheSameTurn = true), () => undefined);
+    log.begin(
+      3,
+      3,
+      () => (inTheSameTurn = true),
+      () => undefined,
+    );
     expect(inTheSameTurn).toBe(true);
   });
 
@@ -98,7 +103,10 @@ describe('the activity log', () => {
     await begin(log, 1);
     await begin(log, 2);
     const device = memoryDevice(disk);
-    const tear = (copy: number): Promise<void> => device.write(layout.logFromBytes + copy * pageBytes + 100, new Uint8Array([1, 2, 3]), { forceUnitAccess: true });
+    const tear = (copy: number): Promise<void> =>
+      device.write(layout.logFromBytes + copy * pageBytes + 100, new Uint8Array([1, 2, 3]), {
+        forceUnitAccess: true,
+      });
     await tear(0);
     const after = await open(disk);
     expect(after.lost).toBe(false);

@@ -80,7 +80,12 @@ describe('the dirty map', () => {
         expect(dirtyBlocks(map)).toEqual(dumb.flatMap((dirty, block) => (dirty ? [block] : [])));
         expect(map.dirtyBytes).toBe(dumb.filter(Boolean).length * blockBytes);
         const runs = map.runs(0, volumeBytes).reduce((sum, run) => sum + run.lengthBytes, 0);
-        expect(runs).toBe(dumb.reduce((sum, dirty, block) => sum + (dirty ? Math.min(blockBytes, volumeBytes - block * blockBytes) : 0), 0));
+        expect(runs).toBe(
+          dumb.reduce(
+            (sum, dirty, block) => sum + (dirty ? Math.min(blockBytes, volumeBytes - block * blockBytes) : 0),
+            0,
+          ),
+        );
       }),
     );
   });

@@ -46,23 +46,44 @@ describe('range locks', () => {
       fc.property(fc.integer(), (seed) => {
         const random = new Prng(seed);
         const locks = new RangeLocks();
-        const dumb: { from: number; to: number; exclusive: boolean; granted: boolean; hold: RangeHold | undefined }[] = [];
+        const dumb: {
+          from: number;
+          to: number;
+          exclusive: boolean;
+          granted: boolean;
+          hold: RangeHold | undefined;
+        }[] = [];
         const conflicts = (a: (typeof dumb)[number], b: (typeof dumb)[number]): boolean =>
           a.from < b.to && b.from < a.to && (a.exclusive || b.exclusive);
         for (let step = 0; step < 60; step += 1) {
           if (random.below(3) > 0 || dumb.length === 0) {
             const from = random.below(4) * mib - random.below(2) * Math.min(1, step) + 1;
-            const entry = { from, to: from + 1 + random.below(2 * mib), exclusive: random.below(2) === 0, granted: false, hold: undefined as RangeHold | undefined };
+            const entry = {
+              from,
+              to: from + 1 + random.below(2 * mib),
+              exclusive: random.below(2) === 0,
+              granted: false,
+              hold: undefined as RangeHold | undefined,
+            };
             dumb.push(entry);
-            entry.hold = locks.acquire(entry.from, entry.to - entry.from, entry.exclusive, () => (entry.granted = true));
+            entry.hold = locks.acquire(
+              entry.from,
+              entry.to - entry.from,
+              entry.exclusive,
+              () => (entry.granted = true),
+            );
           } else {
             const [gone] = dumb.splice(random.below(dumb.length), 1);
             if (gone?.hold !== undefined) locks.release(gone.hold);
           }
           const wrong = dumb.findIndex(
-            (entry, index) => entry.granted === dumb.slice(0, index).some((earlier) => conflicts(earlier, entry)),
+            (entry, index) =>
+              entry.granted === dumb.slice(0, index).some((earlier) => conflicts(earlier, entry)),
           );
-          if (wrong >= 0) throw new Error(`step ${String(step)}: hold ${String(wrong)} is ${dumb[wrong]?.granted ? '' : 'not '}granted`);
+          if (wrong >= 0)
+            throw new Error(
+              `step ${String(step)}: hold ${String(wrong)} is ${dumb[wrong]?.granted ? '' : 'not '}granted`,
+            );
         }
       }),
       { numRuns: 200 },

@@ -59,6 +59,12 @@ export class ResyncSource {
     this.activityLogBytes = options.legs.reduce((sum, leg) => sum + leg.takeLogMarkedBytes(), 0);
   }
 
+  /** Asks the target what may differ on its side; the rest follows from its answers. */
+  begin(): void {
+    const { peer, epoch } = this.options;
+    peer.send(frame(frameTypes.resyncBegin, { epoch }));
+  }
+
   get progress(): ResyncProgress {
     const { dirtyBytes, activityLogBytes, doneBytes, movedBytes } = this;
     return { side: 'source', dirtyBytes, activityLogBytes, doneBytes, movedBytes };
@@ -131,7 +137,7 @@ export class ResyncSource {
         const offsetBytes = block * blockBytes;
         const lengthBytes = Math.min(chunkBytes - (offsetBytes % chunkBytes), leg.sizeBytes - offsetBytes);
         this.cursorBlock = Math.ceil((offsetBytes + lengthBytes) / blockBytes);
-        this.begin(leg, offsetBytes, lengthBytes);
+        this.beginChunk(leg, offsetBytes, lengthBytes);
         return true;
       }
       this.legIndex = (this.legIndex + 1) % legs.length;
@@ -140,7 +146,7 @@ export class ResyncSource {
     return false;
   }
 
-  private begin(leg: Leg, offsetBytes: number, lengthBytes: number): void {
+  private beginChunk(leg: Leg, offsetBytes: number, lengthBytes: number): void {
     this.requestId += 1;
     const id = this.requestId;
     // Exclusive: two chunks over one range never run together, and neither does a host write.

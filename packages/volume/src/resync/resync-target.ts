@@ -19,8 +19,8 @@ export class ResyncTarget {
 
   constructor(private readonly options: ResyncTargetOptions) {}
 
-  /** Tells the source every range of the own activity log and dirty map. */
-  start(): void {
+  /** Tells the source, when it asks, every range of the own activity log and dirty map. */
+  private tellRanges(): void {
     const { legs, peer, epoch } = this.options;
     for (const leg of legs) {
       const ranges = [...leg.logRanges(), ...leg.map.runs(0, leg.sizeBytes)];
@@ -47,6 +47,10 @@ export class ResyncTarget {
     const { legs, epoch } = this.options;
     const leg = legs[next.volume];
     if (this.stopped || leg === undefined) return;
+    if (next.type === frameTypes.resyncBegin) {
+      this.tellRanges();
+      return;
+    }
     if (next.epoch !== epoch || next.offsetBytes + next.lengthBytes > leg.sizeBytes) {
       this.answer(next, frameTypes.resyncApplied, frameStatus.staleEpoch);
     } else if (next.type === frameTypes.resyncWrite) {

@@ -36,6 +36,7 @@ export const frameTypes = {
   resyncCompare: 36,
   resyncCompared: 37,
   originsDone: 38,
+  resyncBegin: 39,
   pathRead: 64,
   pathWrite: 65,
   pathZeroes: 66,
