@@ -104,14 +104,15 @@ export class Stage {
 
   /** Runs until the promise is settled, at most `limitMs`. */
   async until<Value>(promise: Promise<Value>, limitMs = 10_000): Promise<Value> {
-    let settled = false;
-    const watch = promise.then(
-      () => (settled = true),
-      () => (settled = true),
-    );
-    for (let waitedMs = 0; !settled && waitedMs < limitMs; waitedMs += 1) await this.clock.advance(1);
-    if (!settled) throw new Error(`not settled within ${limitMs} ms of virtual time`);
-    await watch;
+    const watched = { settled: false };
+    const settle = (): void => {
+      watched.settled = true;
+    };
+    promise.then(settle, settle);
+    for (let waitedMs = 0; !watched.settled; waitedMs++) {
+      if (waitedMs >= limitMs) throw new Error(`not settled within ${limitMs} ms of virtual time`);
+      await this.clock.advance(1);
+    }
     return promise;
   }
 
