@@ -17,10 +17,13 @@ export default defineConfig({
   test: {
     projects: [
       ...packages.map((name) => ({
-        extends: true,
+        extends: true as const,
         test: { name, root: `${root}packages/${name}`, include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
       })),
-      { extends: true, test: { name: 'tools', root: `${root}tools`, include: ['**/*.test.{ts,mjs}'] } },
+      {
+        extends: true as const,
+        test: { name: 'tools', root: `${root}tools`, include: ['**/*.test.{ts,mjs}'] },
+      },
     ],
   },
 });
