@@ -120,9 +120,9 @@ describe('a volume on two sites', () => {
   it('never has two overlapping writes under way at one leg', async () => {
     const { a, b } = await mirrored();
     const hosts = [await cluster.initiator(), await cluster.initiator()];
-    const writes = Array.from({ length: 60 }, (_, index) =>
-      hosts[index % 2]?.write('vol0', (index % 3) * 2048, stamp(index)),
-    );
+    const writes = Array.from({ length: 60 }, async (_, index) => {
+      await hosts[index % 2]?.write('vol0', (index % 3) * 2048, stamp(index));
+    });
     await cluster.finish(Promise.all(writes), 'all written');
     for (const { disks } of [a, b]) expect(disks[0]?.data.overlappingWrites).toBe(0);
     expect(cluster.legsEqual()).toBe(true);

@@ -26,7 +26,7 @@ export function nodeExport(dataPath: DataPath, volume: number, description: stri
     open: async (session) => {
       await dataPath.served({ signal: session.signal });
       while ((leaving.get(session.remote)?.size ?? 0) > 0)
-        await Promise.all(leaving.get(session.remote) ?? []);
+        await Promise.all([...(leaving.get(session.remote) ?? [])]);
       return new NodeBackend(dataPath, volume, session, (drained) => {
         const set = leaving.get(session.remote) ?? new Set();
         leaving.set(session.remote, set.add(drained));

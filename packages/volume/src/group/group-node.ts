@@ -251,7 +251,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
 
   // ------------------------------------------------------------------------------------------------------------ effects
 
-  run(effect: PolarizationEffect): void | undefined | Promise<Fact | undefined> {
+  run(effect: PolarizationEffect): undefined | Promise<Fact | undefined> {
     const gate = effect.kind === 'set-gate' ? effect.gate : this.dataPathGate();
     const decision = this.decisions.note(effect, gate.mode, gate.epoch);
     if (decision !== undefined) this.emitDecision(decision);

@@ -151,17 +151,6 @@ export class PeerLink {
   }
 
   private check(next: Frame, frames: FrameStream, stream: ByteStream): Hello | undefined {
-    const refuse = (reason: string): undefined => {
-      frames.send(frame(frameTypes.refuse, { payload: encodeJson({ reason }) }));
-      // The other side is to read why; it hangs up then.
-      frames.end(reason);
-      this.options.clock.setTimer(lingerMs, () => {
-        frames.destroy();
-      });
-      this.refusedAt = this.options.clock.now();
-      this.options.refused(stream.remote, reason);
-      return undefined;
-    };
     if (next.type === frameTypes.refuse) {
       const { reason } = decodeJson(next.payload, 'A refusal');
       this.refusedAt = this.options.clock.now();
@@ -169,20 +158,38 @@ export class PeerLink {
       frames.close('refused');
       return undefined;
     }
-    if (next.type !== frameTypes.hello && next.type !== frameTypes.welcome)
-      return refuse('the first frame is no greeting');
-    const hello = decodeJson(next.payload, 'A greeting') as unknown as Hello;
-    const { clusterId, groupId, peerId } = this.options;
-    if (hello.clusterId !== clusterId)
-      return refuse(`cluster id "${String(hello.clusterId)}" is not "${clusterId}"`);
-    if (hello.groupId !== groupId) return refuse(`group "${String(hello.groupId)}" is not "${groupId}"`);
-    if (hello.nodeId !== peerId)
-      return refuse(`node "${String(hello.nodeId)}" is unknown here; the other node is "${peerId}"`);
-    if (stream.identity !== undefined && !stream.identity.names.includes(peerId)) {
-      return refuse(`the ${stream.identity.how} proves ${stream.identity.names.join(', ')}, not "${peerId}"`);
+    if (next.type !== frameTypes.hello && next.type !== frameTypes.welcome) {
+      this.refuse(frames, stream, 'the first frame is no greeting');
+      return undefined;
     }
-    const mismatch = this.volumeMismatch(hello.volumes);
-    return mismatch === undefined ? hello : refuse(mismatch);
+    const hello = decodeJson(next.payload, 'A greeting') as unknown as Hello;
+    const reason = this.judge(hello, stream);
+    if (reason === undefined) return hello;
+    this.refuse(frames, stream, reason);
+    return undefined;
+  }
+
+  private refuse(frames: FrameStream, stream: ByteStream, reason: string): void {
+    frames.send(frame(frameTypes.refuse, { payload: encodeJson({ reason }) }));
+    // The other side is to read why; it hangs up then.
+    frames.end(reason);
+    this.options.clock.setTimer(lingerMs, () => {
+      frames.destroy();
+    });
+    this.refusedAt = this.options.clock.now();
+    this.options.refused(stream.remote, reason);
+  }
+
+  private judge(hello: Hello, stream: ByteStream): string | undefined {
+    const { clusterId, groupId, peerId } = this.options;
+    if (hello.clusterId !== clusterId) return `cluster id "${hello.clusterId}" is not "${clusterId}"`;
+    if (hello.groupId !== groupId) return `group "${hello.groupId}" is not "${groupId}"`;
+    if (hello.nodeId !== peerId)
+      return `node "${hello.nodeId}" is unknown here; the other node is "${peerId}"`;
+    if (stream.identity !== undefined && !stream.identity.names.includes(peerId)) {
+      return `the ${stream.identity.how} proves ${stream.identity.names.join(', ')}, not "${peerId}"`;
+    }
+    return this.volumeMismatch(hello.volumes);
   }
 
   private volumeMismatch(theirs: readonly VolumeDescription[]): string | undefined {

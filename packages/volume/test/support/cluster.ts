@@ -1,6 +1,5 @@
 import {
   type BlockBuffer,
-  type CallOptions,
   type FaultModel,
   lan,
   type PolarizationTiming,
@@ -186,9 +185,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   witnessFor(site: Site): WitnessPort {
-    const ask = async <Call extends (options?: CallOptions) => Promise<WitnessAnswer>>(
-      call: Call,
-    ): Promise<WitnessAnswer> => {
+    const ask = async (call: () => Promise<WitnessAnswer>): Promise<WitnessAnswer> => {
       await this.wait(0.2);
       if (!this.witnessUp || !site.witnessReachable || this.witness === undefined) {
         await this.wait(50);
@@ -281,9 +278,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closing = [...this.initiators, this.a.node, this.b.node].map((part) =>
-      part?.[Symbol.asyncDispose](),
-    );
+    const closing = [...this.initiators, this.a.node, this.b.node].map(async (part) => {
+      await part?.[Symbol.asyncDispose]();
+    });
     await Promise.race([Promise.all(closing), this.clock.advance(10_000)]);
   }
 }
