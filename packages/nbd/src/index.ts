@@ -46,7 +46,6 @@ export {
   type NbdListenOptions,
   type NodeNbdServerOptions,
 } from './node/server.js';
-export { SocketStream } from './node/socket-stream.js';
 export { parsePresharedKeys, type PresharedKeys } from './node/preshared-keys.js';
 export { createClientTls, type ClientTlsOptions } from './node/tls-client.js';
 export {
