@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+import { createInterface } from 'node:readline/promises';
+import type { Terminal } from './commands/terminal.js';
+import { runCommandLine } from './program.js';
+
+const terminal: Terminal = {
+  out: (text) => void process.stdout.write(`${text}\n`),
+  note: (text) => void process.stderr.write(`${text}\n`),
+  ask: async (question) => {
+    if (!process.stdin.isTTY) return undefined;
+    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return await lines.question(question);
+    } finally {
+      lines.close();
+    }
+  },
+  isInteractive: process.stderr.isTTY,
+  columns: process.stderr.columns || 100,
+};
+
+// A reader that goes away (`| head`) is no failure of ours.
+process.stdout.on('error', () => process.exit(0));
+process.exitCode = await runCommandLine(process.argv.slice(2), terminal);
