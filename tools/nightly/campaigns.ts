@@ -25,6 +25,12 @@ const all: readonly Campaign[] = [
     needs: 'packages/cli/dist/holdfast.js',
   },
   {
+    name: 'the benchmarks, side by side with the peers',
+    command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'bench/src/main.ts'],
+    runs: 1,
+    needs: 'bench/src/main.ts',
+  },
+  {
     name: 'the consumer matrix over all packages',
     command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'tools/consumer-matrix/main.ts'],
     runs: 1,
