@@ -19,7 +19,7 @@ function parse(output) {
   }
 }
 
-/** Counts the claims `{ name, passed: boolean }` of a demonstration's JSON and says each in one line. */
+/** Counts the claims `{ name, passed, detail }` of a demonstration's JSON and says each in one line. */
 export function countClaims(output, code) {
   let checks = [];
   const lines = [];
@@ -30,7 +30,9 @@ export function countClaims(output, code) {
     lines.push(`the demonstration printed no JSON: ${error.message}`);
     failed += 1;
   }
-  for (const { name, passed } of checks) lines.push(`${passed === true ? 'proved' : 'FAILED'}  ${name}`);
+  for (const { name, passed, detail } of checks) {
+    lines.push(passed === true ? `proved  ${name}` : `FAILED  ${name}: ${detail}`);
+  }
   const good = checks.filter(({ passed }) => passed === true).length;
   failed += checks.length - good;
   if (failed === 0 && checks.length === 0) {
