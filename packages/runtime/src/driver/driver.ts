@@ -12,7 +12,7 @@ import {
 } from '@holdfast/core';
 import { type JournalOpening, JOURNAL_VERSION } from '../journal/types.js';
 import { EffectSchedule } from './schedule.js';
-import type { Driver, DriverListener, DriverOptions, EventInput, RunContext } from './types.js';
+import type { Driver, DriverListener, DriverOptions, EventInput, Interpreter, RunContext } from './types.js';
 
 const DEFAULT_MAX_QUEUED_EVENTS = 10_000;
 
@@ -200,7 +200,7 @@ class PolicyDriver<Options, State, Event extends PolicyEvent, Effect extends Pol
   }
 
   private start(effect: Effect): void {
-    let result: void | undefined | Promise<EventInput<Event> | undefined>;
+    let result: ReturnType<Interpreter<Effect, Event>['run']>;
     try {
       result = this.given.interpreter.run(effect, this.context);
     } catch (error) {

@@ -31,7 +31,8 @@ export interface RunContext {
  * So an answer such as "the witness said no" is a success with an event; "not durable" is a rejection.
  */
 export interface Interpreter<Effect extends PolicyEffect, Event extends PolicyEvent> {
-  run(effect: Effect, context: RunContext): void | undefined | Promise<EventInput<Event> | undefined>;
+  // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- one that only sends off has nothing to give back, and need not say so
+  run(effect: Effect, context: RunContext): void | Promise<EventInput<Event> | undefined>;
   /** Which fact a failure is. Undefined: the policy does not care about this one. */
   failed(effect: Effect, error: unknown): EventInput<Event> | undefined;
   /** `effect` will not run, because `failedId`, which stands in its `after`, has failed or was dropped. Default: no event. */
@@ -44,7 +45,7 @@ export interface DriverOptions<Options, State, Event extends PolicyEvent, Effect
   readonly policy: Policy<Options, State, Event, Effect>;
   readonly options: Options;
   readonly clock: Clock;
-  readonly interpreter: Interpreter<Effect, Event>;
+  readonly interpreter: Interpreter<NoInfer<Effect>, NoInfer<Event>>;
   /** Who wishes. Effects whose id does not begin with it halt the driver. */
   readonly identity: EffectIdentity;
   /** Goes on from this state instead of `policy.init`; it must have been written by the same `stateVersion`. */

@@ -6,7 +6,8 @@ export const JOURNAL_VERSION = 1;
 /** Where a life of a driver, or a file of a rotated journal, begins. */
 export interface JournalOpening {
   readonly record: 'opening';
-  readonly version: typeof JOURNAL_VERSION;
+  /** JOURNAL_VERSION of the release that wrote it. */
+  readonly version: number;
   readonly policy: string;
   readonly stateVersion: number;
   readonly identity: EffectIdentity;

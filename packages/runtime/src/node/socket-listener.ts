@@ -74,13 +74,13 @@ function acceptor(
     return (carrier) => accepted(new SocketStream(carrier, { remote: nameOf(carrier), highWaterMarkBytes }));
   }
 
-  const { options, identify } = serverSecurity(security, settings.handshakeTimeoutMs);
-  const tls = createTlsServer({ ...options, allowHalfOpen: true });
+  const proof = serverSecurity(security, settings.handshakeTimeoutMs);
+  const tls = createTlsServer({ ...proof.options, allowHalfOpen: true });
   let handshakes = 0;
   tls.on('secureConnection', (socket) => {
     handshakes -= 1;
     const remote = formatTcp(socket.remoteAddress ?? 'gone', socket.remotePort ?? 0);
-    const identity = identify(socket);
+    const identity = proof.identify(socket);
     if (identity !== undefined && server.listening) {
       accepted(new SocketStream(socket, { remote, identity, highWaterMarkBytes }));
       return;

@@ -16,9 +16,13 @@ interface Batch {
   bytes: number;
 }
 
+/** A batch of this size leaves at once: the system has enough to do with it. */
+const FULL_BATCH_BYTES = 64 * 1024;
+
 /**
- * A ByteStream over a connected socket. All that is written in one turn of the event loop leaves in one system call, at the end
- * of that turn: nothing waits for a timer, and a header and its body, or ten replies, do not cost a call each.
+ * A ByteStream over a connected socket. What is written in one round of the event loop leaves in one system call, right after the
+ * round's callbacks: a header and its body, or the replies to all reads that came back together, do not cost a call each.
+ * No timer is involved, so a single message leaves as soon as it would have anyway.
  */
 export class SocketStream implements ByteStream {
   readonly remote: string;
@@ -73,7 +77,7 @@ export class SocketStream implements ByteStream {
     }
     if (this.batch === undefined) {
       this.batch = { chunks: [], flushed: [], bytes: 0 };
-      process.nextTick(this.flush);
+      setImmediate(this.flush);
     }
     const { batch } = this;
     for (const chunk of chunks) {
@@ -82,6 +86,7 @@ export class SocketStream implements ByteStream {
       this.pendingBytes += chunk.length;
     }
     if (flushed !== undefined) batch.flushed.push(flushed);
+    if (batch.bytes >= FULL_BATCH_BYTES) this.flush();
     if (this.pendingBytes <= this.highWaterMarkBytes) return true;
     this.wantsDrain = true;
     return false;

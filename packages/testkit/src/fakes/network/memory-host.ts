@@ -77,7 +77,10 @@ export class MemoryHost implements Transport {
             });
       signal?.addEventListener('abort', onAbort);
       this.call(hostName, key, address, {
-        refused: () => this.clock.setTimer(0, () => void (end() && reject(nobodyAt(address)))),
+        refused: () =>
+          this.clock.setTimer(0, () => {
+            if (end()) reject(nobodyAt(address));
+          }),
         open: (stream) =>
           this.clock.setTimer(0, () => {
             if (end()) resolve(stream);
@@ -144,7 +147,7 @@ export class MemoryHost implements Transport {
       const accepted = target?.listeners.get(key);
       const back = this.network.link(hostName, this.name);
       if (target === undefined || accepted === undefined) {
-        back.carry(answer.refused);
+        back.carry(() => answer.refused());
         return;
       }
       const [mine, theirs] = this.join(target, address);

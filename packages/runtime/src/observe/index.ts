@@ -1,0 +1,1 @@
+export { type Stall, type StallWatch, type StallWatchOptions, watchStalls } from './stall-watch.js';
