@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import {
   createSharedRings,
   line,
@@ -39,6 +39,7 @@ export class RingEngine {
   private inFlight = 0;
   private announced = 0;
   private drainSoon = false;
+  private rescue: NodeJS.Timeout | undefined;
   private stopping = false;
 
   constructor(
@@ -85,28 +86,31 @@ export class RingEngine {
     this.stopping = true;
     const { control } = this.rings;
     Atomics.store(control, words.stop, 1);
-    Atomics.add(control, words.wake, 1);
-    Atomics.notify(control, words.wake);
+    this.wake(Number.POSITIVE_INFINITY);
     await Promise.all(this.exits);
   }
 
   private startWorker(descriptor: number, index: number, workers: number): void {
+    // A channel of its own: messages of a Worker object take a longer way.
+    const { port1, port2 } = new MessageChannel();
+    port1.on('message', this.drain);
     const worker = new Worker(workerSource, {
       eval: true,
       name: `leg ${index}`,
-      workerData: { descriptor, index, workers, rings: this.rings },
+      workerData: { descriptor, index, workers, rings: this.rings, port: port2 },
+      transferList: [port2],
       // The thread runs nothing but the text above: flags and loaders of the program must not reach it.
       execArgv: [],
       env: {},
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16, stackSizeMb: 1 },
     });
     this.workers.push(worker);
-    worker.on('message', this.drain);
     worker.once('error', (error: Error) => this.fail(error));
     this.exits.push(
       new Promise((exited) => {
         worker.once('exit', (code) => {
           if (!this.stopping) this.fail(new Error(`an I/O thread ended by itself with code ${code}`));
+          port1.close();
           exited(code);
         });
       }),
@@ -126,15 +130,42 @@ export class RingEngine {
   }
 
   private readonly announce = (): void => {
-    const { control } = this.rings;
     const count = this.announced;
     this.announced = 0;
-    if (Atomics.load(control, words.sleepers) > 0) {
-      Atomics.add(control, words.wake, 1);
-      Atomics.notify(control, words.wake, count);
-    }
+    const sleepers = Atomics.load(this.rings.control, words.sleepers);
+    if (sleepers > 0) this.wakeSome(sleepers, count);
     this.arm();
   };
+
+  /**
+   * One thread serves the page cache faster than two that take turns. More are woken when requests wait for a disk, or when
+   * those that are awake have not caught up since the last time.
+   */
+  private wakeSome(sleepers: number, count: number): void {
+    if (Atomics.load(this.rings.control, words.slow) === 1) this.wake(count);
+    else if (sleepers === this.heads.length || this.backlog() > count) this.wake(1);
+    // Who is awake may just have met a slow request, and nobody knows yet.
+    this.rescue ??= setTimeout(this.lookAgain, 1);
+  }
+
+  private readonly lookAgain = (): void => {
+    this.rescue = undefined;
+    if (this.backlog() === 0) return;
+    Atomics.store(this.rings.control, words.slow, 1);
+    this.wake(Number.POSITIVE_INFINITY);
+  };
+
+  private wake(count: number): void {
+    Atomics.add(this.rings.control, words.wake, 1);
+    Atomics.notify(this.rings.control, words.wake, count);
+  }
+
+  /** Requests that no thread has taken yet. */
+  private backlog(): number {
+    const { control } = this.rings;
+    const small = (this.smallTail - Atomics.load(control, words.smallHead)) | 0;
+    return small + ((this.largeTail - Atomics.load(control, words.largeHead)) | 0);
+  }
 
   /** Asks for a message at the next completion, or comes back soon when there is one already. */
   private arm(): void {

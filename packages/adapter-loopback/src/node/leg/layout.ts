@@ -11,6 +11,8 @@ export const words = {
   wake: 80,
   armed: 96,
   stop: 112,
+  /** 1 while the last request took so long that it must have waited for the disk. */
+  slow: 120,
   /** One word per I/O thread from here on, `line` words apart: how many completions it has published. */
   doneTail: 128,
 } as const;
@@ -27,6 +29,9 @@ export const wordsPerSlot = 4;
 
 /** Requests above this wait in a lane of their own, so that a queue of big ones does not hold up the small ones. */
 export const smallRequestBytes = 32 * 1024;
+
+/** A request that takes longer has not come out of the page cache. */
+export const slowRequestMs = 0.1;
 
 /** The first part of the pool is never written: writing zeros takes its bytes from here. */
 export const zeroRegionBytes = 128 * 1024;

@@ -1,4 +1,13 @@
-import { line, operation, shortRead, slotCount, words, wordsPerSlot, zeroRegionBytes } from './layout.js';
+import {
+  line,
+  operation,
+  shortRead,
+  slotCount,
+  slowRequestMs,
+  words,
+  wordsPerSlot,
+  zeroRegionBytes,
+} from './layout.js';
 
 /**
  * The program of an I/O thread, as text: a string has no path to resolve, so it starts the same from ESM, CJS, a bundle or
@@ -6,15 +15,16 @@ import { line, operation, shortRead, slotCount, words, wordsPerSlot, zeroRegionB
  * and publishes the slot in its own completion ring. It sleeps on a futex and posts a message only when the loop asked for one.
  */
 export const workerSource = `'use strict';
-const { parentPort, workerData } = require('node:worker_threads');
+const { workerData } = require('node:worker_threads');
 const { readSync, writeSync } = require('node:fs');
-const { descriptor, index, workers, rings } = workerData;
+const { descriptor, index, workers, rings, port } = workerData;
 const { control, slots, offsets, small, large, pool } = rings;
 const done = rings.done[index];
 const doneAt = ${words.doneTail} + ${line} * index;
 // The last of several threads takes big requests first; the others look at them every fourth time, so neither lane starves.
 const largeEvery = workers > 1 && index === workers - 1 ? 1 : 4;
 let turn = 0;
+let wasSlow = 0;
 let published = 0;
 
 function take(ring, headAt, tailAt) {
@@ -59,12 +69,15 @@ function transfer(kind, at, length, offset) {
 
 function serve(slot) {
   const base = slot * ${wordsPerSlot};
+  const began = performance.now();
   try {
     slots[base + 3] = transfer(slots[base], slots[base + 2], slots[base + 1], offsets[slot]);
   } catch (error) {
     if (typeof error.errno !== 'number') throw error;
     slots[base + 3] = error.errno;
   }
+  const slow = performance.now() - began > ${slowRequestMs} ? 1 : 0;
+  if (slow !== wasSlow) Atomics.store(control, ${words.slow}, (wasSlow = slow));
   done[published & ${slotCount - 1}] = slot;
   published = (published + 1) | 0;
   Atomics.store(control, doneAt, published);
@@ -72,7 +85,7 @@ function serve(slot) {
     Atomics.load(control, ${words.armed}) === 1 &&
     Atomics.compareExchange(control, ${words.armed}, 1, 0) === 1
   ) {
-    parentPort.postMessage(0);
+    port.postMessage(0);
   }
 }
 
@@ -88,4 +101,5 @@ for (;;) {
   if (isEmpty() && Atomics.load(control, ${words.stop}) === 0) Atomics.wait(control, ${words.wake}, seen);
   Atomics.sub(control, ${words.sleepers}, 1);
 }
+port.close();
 `;
