@@ -167,6 +167,7 @@ export class ActivityLog {
   resolve(): void {
     this.lost = false;
     this.unsettled.fill(0);
+    if (this.waiting.length > 0) this.roomWanted();
   }
 
   /** Writes down what `settle` let go of. Not needed for safety: an extent too many costs a comparison after a crash. */

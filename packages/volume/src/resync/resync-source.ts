@@ -96,12 +96,26 @@ export class ResyncSource {
     this.targetMapMissing -= 1;
     if (this.targetMapMissing > 0 || this.started) return;
     this.started = true;
+    this.takeOver();
     this.dirtyBytes = Math.max(
       0,
       this.options.legs.reduce((sum, one) => sum + one.map.dirtyBytes, 0) - this.activityLogBytes,
     );
     this.options.progressed(this.progress);
     this.pump();
+  }
+
+  /** Once the map here knows durably what the target's log stood for, the target needs no room for it any more. */
+  private takeOver(): void {
+    const { legs, peer, epoch } = this.options;
+    Promise.all(legs.map((leg) => leg.map.save())).then(
+      () => {
+        if (!this.ended) peer.send(frame(frameTypes.resyncTaken, { epoch }));
+      },
+      (error: unknown) => {
+        this.fail(`saving the dirty map failed: ${error instanceof Error ? error.message : String(error)}`);
+      },
+    );
   }
 
   private pump(): void {

@@ -51,6 +51,10 @@ export class ResyncTarget {
       this.tellRanges();
       return;
     }
+    if (next.type === frameTypes.resyncTaken) {
+      for (const each of legs) each.log.resolve();
+      return;
+    }
     if (next.epoch !== epoch || next.offsetBytes + next.lengthBytes > leg.sizeBytes) {
       this.answer(next, frameTypes.resyncApplied, frameStatus.staleEpoch);
     } else if (next.type === frameTypes.resyncWrite) {

@@ -37,6 +37,7 @@ export const frameTypes = {
   resyncCompared: 37,
   originsDone: 38,
   resyncBegin: 39,
+  resyncTaken: 40,
   pathRead: 64,
   pathWrite: 65,
   pathZeroes: 66,

@@ -7,6 +7,7 @@ import {
   type WitnessPort,
 } from '@holdfast/core';
 import {
+  type DiskLatency,
   memoryDevice,
   MemoryDisk,
   type MemoryHost,
@@ -37,6 +38,8 @@ export interface ClusterOptions {
   readonly volumes?: readonly string[];
   readonly content?: 'zeros' | 'adopt';
   readonly digest?: (block: Uint8Array) => Uint8Array;
+  /** Milliseconds for an operation of a leg. */
+  readonly latency?: DiskLatency;
 }
 
 const clusterId = 'test';
@@ -65,7 +68,13 @@ export class Site {
     const sizeBytes = options.sizeBytes ?? 8 * mib;
     this.disks = (options.volumes ?? ['vol0']).map((volumeId) => ({
       volumeId,
-      data: new MemoryDisk({ name: `${nodeId}.${volumeId}`, sizeBytes, clock: this.clock }),
+      data: new MemoryDisk({
+        name: `${nodeId}.${volumeId}`,
+        sizeBytes,
+        clock: this.clock,
+        seed: cluster.seed,
+        ...(options.latency === undefined ? {} : { latencyMs: options.latency }),
+      }),
       metadata: new MemoryDisk({
         name: `${nodeId}.${volumeId}.meta`,
         sizeBytes: metadataSizeBytes(sizeBytes),
