@@ -49,7 +49,7 @@ function serviceReason(state: PolarizationState, by: AloneBy, epoch: number) {
     node: state.self.nodeId,
     by,
     epoch,
-    sinceLossMs: state.now - (state.loss?.at ?? state.startedAt),
+    sinceLossMs: state.loss === undefined ? 0 : state.now - state.loss.at,
     peerQuietMs: state.now - peerStopsAt(state),
   } as const;
 }
@@ -95,5 +95,5 @@ export function openAloneIfDue(turn: Turn): void {
     round: freshRound,
   });
   turn.setGate(because, true);
-  turn.report('alarm', because);
+  turn.report(because.by === 'handover' || because.by === 'pause' ? 'warning' : 'alarm', because);
 }

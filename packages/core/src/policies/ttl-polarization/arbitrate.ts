@@ -22,7 +22,7 @@ export function maySurvive(state: PolarizationState): boolean {
  * witness's word, and that the other has stopped is `peerStopsAt`.
  */
 export function askAt(state: PolarizationState): Millis | undefined {
-  if (!maySurvive(state) || state.saving !== undefined) return undefined;
+  if (!maySurvive(state) || state.saving !== undefined || state.operation?.kind === 'stopping') return undefined;
   const delay = healthDelayMs(ladderLevel(state), state.self.timing.unhealthyDelayMs);
   if (delay === undefined) return undefined;
   const at =
@@ -50,7 +50,7 @@ function askAfterLoss(state: PolarizationState, delay: number): Millis | undefin
 
 /** Both were down: who is up asks, if the witness says that nobody has been promoted since. */
 function askAfterStart(state: PolarizationState, delay: number): Millis | undefined {
-  const { self, witness, record } = state;
+  const { self, witness } = state;
   const isOpen =
     self.faultModel.kind === 'preElected'
       ? self.bootAlone && self.faultModel.node === self.nodeId

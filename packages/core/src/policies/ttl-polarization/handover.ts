@@ -48,6 +48,14 @@ export function handoverWantedAt(state: PolarizationState): Millis | undefined {
   return undefined;
 }
 
+/** When something about that can be done; a handover that is blocked waits for the event that unblocks it. */
+export function handoverDueAt(state: PolarizationState): Millis | undefined {
+  const wanted = handoverWantedAt(state);
+  const busy = state.operation !== undefined || state.saving !== undefined;
+  if (wanted === undefined || busy) return undefined;
+  return state.legFailure !== undefined || handoverBlockedBy(state) === undefined ? wanted : undefined;
+}
+
 export function offerIfSick(turn: Turn): void {
   const due = handoverWantedAt(turn.state);
   if (due === undefined || turn.at < due || handoverBlockedBy(turn.state) !== undefined) return;

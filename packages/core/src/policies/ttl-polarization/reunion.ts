@@ -21,6 +21,11 @@ export function meet(turn: Turn): void {
   const { peer } = state;
   if (peer === undefined || state.saving !== undefined || state.stopped) return;
   if (state.operation !== undefined && state.operation.kind !== 'proposing') return;
+  if (state.mode === 'syncTarget' && state.resync?.session === peer.session) {
+    // The source leads: there is nothing to decide here while it copies.
+    if (peer.introduction.mode === 'fenced') interruptResync(turn, 'the source has stopped');
+    return;
+  }
   const meeting = reconcile(introduce(state), peer.introduction);
   // The answer to an open claim decides more than an agreement could; only a survivor that is one already does not wait.
   if (state.claim?.call === 'promote' && !(meeting.kind === 'target' && meeting.owned)) return;

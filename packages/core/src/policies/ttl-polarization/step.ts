@@ -6,8 +6,8 @@ import { onCommand } from './commands.js';
 import {
   fenceForPeer,
   giveUpHandoverIfDue,
+  handoverDueAt,
   handoverGivenUpAt,
-  handoverWantedAt,
   offerIfSick,
   onAcceptWin,
   onCommitWin,
@@ -215,6 +215,7 @@ function settle(turn: Turn): void {
   updateUnreached(turn);
   stopWithFailedLeg(turn);
   settleVerdict(turn);
+  tellMode(turn);
   meet(turn);
   openAloneIfDue(turn);
   askIfDue(turn);
@@ -253,7 +254,7 @@ const due: readonly ((state: PolarizationState) => Millis | undefined)[] = [
   opensAloneAt,
   askAt,
   nextRoundAt,
-  handoverWantedAt,
+  handoverDueAt,
   handoverGivenUpAt,
   proposalDueAt,
   dutyDueAt,

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkReplay, watch } from '../support/checks.js';
+import { calm, run, schedules } from '../support/schedule.js';
+import { World, type WorldOptions } from '../support/world.js';
+
+const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 150);
+const timeout = 20_000 + 200 * numRuns;
+
+function play(options: WorldOptions, planned: Parameters<typeof run>[1]): World {
+  const world = new World(options);
+  watch(world);
+  world.start('a');
+  world.start('b');
+  world.runUntil(400);
+  run(world, planned);
+  return world;
+}
+
+const rates = fc.record({
+  a: fc.double({ min: 0.991, max: 1.009, noNaN: true }),
+  b: fc.double({ min: 0.991, max: 1.009, noNaN: true }),
+});
+
+describe('whatever happens', () => {
+  test('one survivor at most, no stale read, no acknowledged write lost', () => {
+    fc.assert(
+      fc.property(schedules, rates, fc.constantFrom(1, 5, 20), (planned, clocks, delayMs) => {
+        play({ rates: clocks, delayMs }, planned);
+      }),
+      { numRuns },
+    );
+  }, timeout);
+
+  test('when everything works again, both mirror again', () => {
+    fc.assert(
+      fc.property(schedules, rates, (planned, clocks) => {
+        const world = play({ rates: clocks }, planned);
+        calm(world);
+        expect([world.nodes.a.live.mode, world.nodes.b.live.mode], world.lines.join('\n')).toEqual(['mirrored', 'mirrored']);
+      }),
+      { numRuns },
+    );
+  }, timeout);
+
+  test('every life can be replayed from its events, also through JSON at every step', () => {
+    fc.assert(
+      fc.property(schedules, (planned) => {
+        checkReplay(play({}, planned));
+      }),
+      { numRuns: Math.ceil(numRuns / 4) },
+    );
+  }, timeout);
+});
