@@ -32,7 +32,11 @@ export interface Decision {
 const closedClaimsMax = 32;
 
 /** One claim against what is known of its group: pure and total. `record` is undefined for a group never heard of. */
-export function decide(record: GroupRecord | undefined, request: WitnessRequest, meta: WitnessMeta): Decision {
+export function decide(
+  record: GroupRecord | undefined,
+  request: WitnessRequest,
+  meta: WitnessMeta,
+): Decision {
   return decideWith(allGuards, record, request, meta);
 }
 
@@ -103,11 +107,14 @@ class Deciding {
     if (!guards.isTrusted(record, meta)) return this.refuse('quarantined');
     if (isSurvivorship(record, request)) return this.grant(record);
     if (!guards.isOpen(record, request)) return this.refuse('denied');
-    if (guards.nobodyIsPromoted(record) && guards.startsFromRecord(record, request)) {
+    const isWished = guards.isStillWished(record, request, meta);
+    if (isWished && guards.nobodyIsPromoted(record) && guards.startsFromRecord(record, request)) {
       return this.grant(this.promoted(record, 'AUTO_PROMOTED', request));
     }
-    if (isRepeatAfterRestart(record, request)) {
-      return this.grant(this.promoted(withClosed(record, record.owner, record.claimId), 'AUTO_PROMOTED', request));
+    if (isWished && isRepeatAfterRestart(record, request)) {
+      return this.grant(
+        this.promoted(withClosed(record, record.owner, record.claimId), 'AUTO_PROMOTED', request),
+      );
     }
     // Behind the record it can never be granted any more; ahead of it, it could be, once the record has caught up.
     const remember = request.fromEpoch > record.epoch;
@@ -121,9 +128,12 @@ class Deciding {
       return this.refuse('not-registered');
     }
     if (isSurvivorship(record, request)) {
-      return this.grant(guards.isTrusted(record, meta) ? record : { ...record, confirmedIn: meta.incarnation });
+      return this.grant(
+        guards.isTrusted(record, meta) ? record : { ...record, confirmedIn: meta.incarnation },
+      );
     }
-    const isNewer = guards.isAboveRecord(record, request) && guards.isAboveRegistrations(record, request, meta);
+    const isNewer =
+      guards.isAboveRecord(record, request) && guards.isAboveRegistrations(record, request, meta);
     if (!isNewer || !guards.descends(record, request)) return this.refuse('denied');
     return this.grant(this.promoted(record, 'AUTO_PROMOTED', request));
   }
@@ -139,21 +149,22 @@ class Deciding {
     // An owner may come back with another partner; while nobody is promoted, one member alone cannot exchange the other.
     if (!isSame && !isPromoted(record)) return this.refuse('denied');
     if (!request.members.includes(request.nodeId)) return this.refuse('denied');
-    if (!guards.isAboveRecord(record, request) || !guards.mayRejoin(record, request)) return this.refuse('denied');
+    if (!guards.isAboveRecord(record, request) || !guards.mayRejoin(record, request))
+      return this.refuse('denied');
     return this.grant(this.registered(record, request, request.members));
   }
 
   manualPromote(request: ManualPromoteRequest): Decision {
     const { guards, record, meta } = this;
-    if (record === undefined || !guards.isMember(record, request.nodeId)) return this.refuse('not-registered');
+    if (record === undefined || !guards.isMember(record, request.nodeId))
+      return this.refuse('not-registered');
     if (record.state === 'MANUAL_PROMOTED' && isSurvivorship(record, request)) {
       return this.grant({ ...record, confirmedIn: meta.incarnation });
     }
     if (!guards.acknowledges(record, request)) return this.refuse('denied');
-    const isNewer = guards.isAboveRecord(record, request) && guards.isAboveRegistrations(record, request, meta);
-    return isNewer
-      ? this.grant(this.promoted(record, 'MANUAL_PROMOTED', request))
-      : this.refuse('denied');
+    const isNewer =
+      guards.isAboveRecord(record, request) && guards.isAboveRegistrations(record, request, meta);
+    return isNewer ? this.grant(this.promoted(record, 'MANUAL_PROMOTED', request)) : this.refuse('denied');
   }
 
   forget(request: ForgetRequest): Decision {
@@ -168,7 +179,8 @@ class Deciding {
   private withMembers(request: RegisterRequest): GroupRecord {
     const record = this.record ?? emptyRecord(request.groupId, this.meta);
     const others = Object.keys(record.registrations).filter((nodeId) => nodeId !== request.nodeId);
-    const isOpen = record.state === 'EMPTY' && others.length === 0 && request.members.includes(request.nodeId);
+    const isOpen =
+      record.state === 'EMPTY' && others.length === 0 && request.members.includes(request.nodeId);
     return isOpen && !sameMembers(record.members, request.members)
       ? { ...record, members: request.members }
       : record;
@@ -185,9 +197,10 @@ class Deciding {
   /** REGISTERED at the epoch that all members have named, if they have; otherwise as it was. */
   private settled(record: GroupRecord, request: RegisterRequest): GroupRecord {
     const { guards, meta } = this;
-    if (!guards.allAgree(record, meta) || !guards.agreementMovesOn(record, request)) return record;
-    const isSettled = record.state === 'REGISTERED' && isRecorded(record, request);
-    if (isSettled && record.confirmedIn === meta.incarnation) return record;
+    if (!guards.allAgree(record, meta)) return record;
+    const isSettled = isRecorded(record, request) && record.confirmedIn === meta.incarnation;
+    // An owner that registers at its own epoch is known already, and has not said that it is not alone any more.
+    if (isSettled || (isRecorded(record, request) && isPromoted(record))) return record;
     return this.registered(record, request, record.members);
   }
 
@@ -235,7 +248,10 @@ function sameMembers(left: readonly string[], right: readonly string[]): boolean
   return left.length === right.length && left.every((member) => right.includes(member));
 }
 
-function isRecorded(record: GroupRecord, claim: { readonly epoch: number; readonly lineageId: string }): boolean {
+function isRecorded(
+  record: GroupRecord,
+  claim: { readonly epoch: number; readonly lineageId: string },
+): boolean {
   return record.epoch === claim.epoch && record.lineageId === claim.lineageId;
 }
 
@@ -268,7 +284,11 @@ function withWord(record: GroupRecord, nodeId: string, word: Registration): Grou
   return isKnown ? record : { ...record, registrations: { ...record.registrations, [nodeId]: word } };
 }
 
-function withClosed(record: GroupRecord, nodeId: string | undefined, claimId: string | undefined): GroupRecord {
+function withClosed(
+  record: GroupRecord,
+  nodeId: string | undefined,
+  claimId: string | undefined,
+): GroupRecord {
   if (nodeId === undefined || claimId === undefined) return record;
   const entry = closedClaim({ nodeId, claimId });
   if (record.closedClaims.includes(entry)) return record;

@@ -27,14 +27,14 @@ export interface Guards {
   nobodyIsPromoted(record: GroupRecord): boolean;
   /** The claimant knows of every change that is recorded, and claims no other. */
   startsFromRecord(record: GroupRecord, request: PromoteRequest): boolean;
+  /** The claimant has not said since that it mirrors at a later epoch: then its wish is an old one. */
+  isStillWished(record: GroupRecord, request: PromoteRequest, meta: WitnessMeta): boolean;
   /** This very request has not been denied before. */
   isOpen(record: GroupRecord, claim: WitnessClaim): boolean;
   /** A late copy of an older word does not undo a newer one, and an equal epoch of another lineage counts as lower. */
   registrationMovesOn(record: GroupRecord, claim: WitnessClaim, meta: WitnessMeta): boolean;
   /** All members mirror at one epoch, under one lineage, by their own words. */
   allAgree(record: GroupRecord, meta: WitnessMeta): boolean;
-  /** What all members agree on is newer than what is recorded, or is that very thing. */
-  agreementMovesOn(record: GroupRecord, agreed: { readonly epoch: number; readonly lineageId: string }): boolean;
   isAboveRecord(record: GroupRecord, claim: WitnessClaim): boolean;
   /** No member has said that it mirrors at this epoch or a later one. */
   isAboveRegistrations(record: GroupRecord, claim: WitnessClaim, meta: WitnessMeta): boolean;
@@ -61,6 +61,9 @@ export const guards: Guards = {
 
   startsFromRecord: (record, request) => request.fromEpoch === record.epoch,
 
+  isStillWished: (record, request, meta) =>
+    (registrationsNow(record, meta).get(request.nodeId)?.epoch ?? 0) <= request.fromEpoch,
+
   isOpen: (record, claim) => !record.closedClaims.includes(closedClaim(claim)),
 
   registrationMovesOn: (record, claim, meta) => {
@@ -83,11 +86,6 @@ export const guards: Guards = {
       })
     );
   },
-
-  agreementMovesOn: (record, agreed) =>
-    record.state === 'EMPTY' ||
-    agreed.epoch > record.epoch ||
-    (record.state === 'REGISTERED' && agreed.epoch === record.epoch && agreed.lineageId === record.lineageId),
 
   isAboveRecord: (record, claim) => record.state === 'EMPTY' || claim.epoch > record.epoch,
 

@@ -1,6 +1,9 @@
 import type { WitnessClaim } from '@holdfast/core';
 
-export type RegisterRequest = WitnessClaim & { readonly kind: 'register'; readonly members: readonly string[] };
+export type RegisterRequest = WitnessClaim & {
+  readonly kind: 'register';
+  readonly members: readonly string[];
+};
 export type PromoteRequest = WitnessClaim & { readonly kind: 'promote'; readonly fromEpoch: number };
 export type ReassertRequest = WitnessClaim & {
   readonly kind: 'reassert';

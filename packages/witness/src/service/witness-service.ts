@@ -188,7 +188,8 @@ async function begin(
 ): Promise<{ groups: Set<string>; sequence: number; start: Start }> {
   const { store, proof, random, telemetry = noTelemetry } = options;
   const metaBytes = await store.load(metaKey);
-  const meta = metaBytes === undefined ? undefined : decodeMeta(metaBytes, `${store.name}, the entry witness`);
+  const meta =
+    metaBytes === undefined ? undefined : decodeMeta(metaBytes, `${store.name}, the entry witness`);
   let sequence = meta?.sequence ?? 0;
   const groups = new Set<string>();
   for (const key of await store.keys()) {
