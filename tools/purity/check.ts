@@ -48,7 +48,7 @@ export async function checkEntry(name: string, entry: string, allowed: RegExp): 
 
 /** Plays a story twice in each of two realms: it must come out the same, letter by letter. */
 export function checkStory(code: string, story: Story): Check {
-  const name = `${story.policy} plays ${story.events.length} events in an empty realm, four times the same`;
+  const name = `${story.policy} plays '${story.title}' (${story.events.length} events) in an empty realm, four times the same`;
   const outcomes = new Set<string>();
   for (const realm of [new EmptyRealm(), new EmptyRealm()]) {
     const check = attempt(name, realm, () => {

@@ -8,6 +8,7 @@ const folder = 'tools/purity/fixtures';
 
 const story = {
   policy: 'fixture',
+  title: 'two ticks',
   at: 0,
   options: {},
   events: [

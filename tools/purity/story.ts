@@ -3,6 +3,8 @@ import { type EmptyRealm } from './realm.js';
 /** Options and events for one policy, as plain JSON: what a driver would give it, in order. */
 export interface Story {
   readonly policy: string;
+  /** Whose story it is, for the reader of the report. */
+  readonly title: string;
   readonly at: number;
   readonly options: object;
   readonly events: readonly { readonly kind: string; readonly at: number; readonly sequence: number }[];

@@ -1,4 +1,7 @@
 import { type Story } from '../story.js';
+import { ttlPolarizationStories } from './ttl-polarization.js';
 
-/** One story per policy of core: enough events to pass through its main branches. */
-export const stories: readonly Story[] = [];
+/** Stories for every policy of core: enough events to pass through its main branches. */
+export function allStories(): Story[] {
+  return [...ttlPolarizationStories()];
+}
