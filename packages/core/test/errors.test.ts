@@ -35,7 +35,7 @@ describe('an error of Holdfast', () => {
   it('keeps the marker out of what is printed or copied', () => {
     const error = new HoldfastError('CLOSED', 'closed');
     expect(Object.keys(error).sort()).toEqual(['code', 'name', 'retryable']);
-    expect(HoldfastError.is({ ...error })).toBe(false);
+    expect(HoldfastError.is(Object.assign({}, error))).toBe(false);
   });
 });
 

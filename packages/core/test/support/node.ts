@@ -26,6 +26,8 @@ export class TestNode {
   state: PolarizationState | undefined;
   copy = new Set<number>();
   syncing = false;
+  /** Since it last mirrored. */
+  lostPower = false;
   persistMs: number | undefined;
   readonly history: { options: PolarizationOptions; at: number; events: PolarizationEvent[] }[] = [];
   private sequence = 0;
@@ -181,6 +183,7 @@ export class TestNode {
         this.later(this.persistMs ?? world.options.persistMs ?? 1, () => {
           if (record.epoch < this.disk.epoch) throw new Error(`node ${this.id}: epoch ${String(this.disk.epoch)} then ${String(record.epoch)}`);
           this.disk = record;
+          if (record.mode === 'mirrored') this.lostPower = false;
           this.done(effect.id);
           this.dispatch({ kind: 'persisted', effect: effect.id });
         });

@@ -116,6 +116,12 @@ export class World {
       node.copy.delete(write);
       if (node.disk.owner === id || !peer.copy.has(write)) this.acknowledged.delete(write);
     }
+    node.lostPower = true;
+    if (!peer.lostPower) return;
+    // Both sites have lost power since they last mirrored: what either has lost may be gone, as declared.
+    for (const write of this.acknowledged) {
+      if (!node.copy.has(write) || !peer.copy.has(write)) this.acknowledged.delete(write);
+    }
   }
 
   crash(id: NodeId, landed = false): void {
@@ -212,7 +218,7 @@ export class World {
     if (!isNeeded) return;
     const blocked = (): boolean => this.cuts.has('a>b') || this.cuts.has('b>a');
     if (!isUp || blocked()) {
-      if (isUp) this.connectSoon();
+      if (a.isRunning && b.isRunning) this.connectSoon();
       return;
     }
     const lives = [a.incarnation, b.incarnation];

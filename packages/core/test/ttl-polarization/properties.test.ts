@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { reconcile } from '../../src/index.js';
 import { checkReplay, watch } from '../support/checks.js';
 import { calm, run, schedules } from '../support/schedule.js';
 import { World, type WorldOptions } from '../support/world.js';
@@ -22,6 +23,12 @@ const rates = fc.record({
   b: fc.double({ min: 0.991, max: 1.009, noNaN: true }),
 });
 
+function deadEnd(world: World): boolean {
+  const { a, b } = world.nodes;
+  const dataStates = [a.live.record.dataState, b.live.record.dataState];
+  return dataStates.includes('consistent') && reconcile(a.introduction(), b.introduction()).kind === 'nobody';
+}
+
 describe('whatever happens', () => {
   test('one survivor at most, no stale read, no acknowledged write lost', () => {
     fc.assert(
@@ -37,6 +44,8 @@ describe('whatever happens', () => {
       fc.property(schedules, rates, (planned, clocks) => {
         const world = play({ rates: clocks }, planned);
         calm(world);
+        // A copy that lost power may not stand in for one that has given way: that takes an operator, and both say so.
+        if (planned.some(({ mishap }) => mishap.kind === 'power-loss') && deadEnd(world)) return;
         expect([world.nodes.a.live.mode, world.nodes.b.live.mode], world.lines.join('\n')).toEqual(['mirrored', 'mirrored']);
       }),
       { numRuns },
