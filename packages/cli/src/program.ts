@@ -1,5 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ForceOptions, forceSurvivor, operate, type OperateOptions, resolveSplitBrain } from './commands/operate.js';
+import {
+  type ForceOptions,
+  forceSurvivor,
+  operate,
+  type OperateOptions,
+  resolveSplitBrain,
+} from './commands/operate.js';
 import { exitCodeOf, exitCodes } from './commands/exit-codes.js';
 import { init } from './commands/init.js';
 import { messageOf, status, type StatusOptions, why, type WhyOptions } from './commands/questions.js';
@@ -26,8 +32,16 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     .exitOverride()
     .showHelpAfterError('(--help shows what there is)')
     .showSuggestionAfterError()
-    .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.note(text.trimEnd()) })
-    .addHelpText('after', `\nExit codes: ${Object.entries(exitCodes).map(([name, code]) => `${code} ${name}`).join(', ')}`);
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+    })
+    .addHelpText(
+      'after',
+      `\nExit codes: ${Object.entries(exitCodes)
+        .map(([name, code]) => `${code} ${name}`)
+        .join(', ')}`,
+    );
   addServers(program, terminal, outcome);
   addQuestions(program, terminal, outcome);
   addVerbs(program, terminal, outcome);
@@ -48,7 +62,8 @@ interface Outcome {
   code: number;
 }
 
-const configOption = (): Option => new Option('-c, --config <file>', 'the configuration').default('holdfast.yaml');
+const configOption = (): Option =>
+  new Option('-c, --config <file>', 'the configuration').default('holdfast.yaml');
 const jsonOption = (what: string): Option => new Option('--json', what).default(false);
 
 function addServers(program: Command, terminal: Terminal, outcome: Outcome): void {
@@ -60,18 +75,37 @@ function addServers(program: Command, terminal: Terminal, outcome: Outcome): voi
       outcome.code = await init(folder, terminal);
     });
   const server = (name: string, description: string): Command =>
-    program.command(name).description(description).addOption(configOption()).addOption(jsonOption('one JSON object per event'));
+    program
+      .command(name)
+      .description(description)
+      .addOption(configOption())
+      .addOption(jsonOption('one JSON object per event'));
   server('witness', 'run the witness: the third vote').action(async ({ config, json }: LongRunning) => {
-    await runWitness(await loadConfig(config), startLife(), lineWriter(json, (line) => terminal.out(line)));
+    await runWitness(
+      await loadConfig(config),
+      startLife(),
+      lineWriter(json, (line) => terminal.out(line)),
+    );
   });
   server('node', 'run one node: a site with its legs')
     .argument('<name>', 'its name in the configuration')
     .action(async (name: string, { config, json }: LongRunning) => {
-      await runNode(await loadConfig(config), name, startLife(), lineWriter(json, (line) => terminal.out(line)));
+      await runNode(
+        await loadConfig(config),
+        name,
+        startLife(),
+        lineWriter(json, (line) => terminal.out(line)),
+      );
     });
-  server('initiator', "run the host's side: one NBD socket over the paths to both nodes").action(async ({ config, json }: LongRunning) => {
-    await runInitiator(await loadConfig(config), startLife(), lineWriter(json, (line) => terminal.out(line)));
-  });
+  server('initiator', "run the host's side: one NBD socket over the paths to both nodes").action(
+    async ({ config, json }: LongRunning) => {
+      await runInitiator(
+        await loadConfig(config),
+        startLife(),
+        lineWriter(json, (line) => terminal.out(line)),
+      );
+    },
+  );
 }
 
 function addQuestions(program: Command, terminal: Terminal, outcome: Outcome): void {
@@ -104,7 +138,8 @@ function addVerbs(program: Command, terminal: Terminal, outcome: Outcome): void 
       .argument('<node>', 'whom to tell')
       .addOption(configOption())
       .option('--dry-run', 'only show what would happen', false);
-  const acknowledge = (): Option => new Option('--acknowledge <words>', 'the words that it would ask for, for scripts');
+  const acknowledge = (): Option =>
+    new Option('--acknowledge <words>', 'the words that it would ask for, for scripts');
   const simple = [
     ['handover', 'give the role to the other node, without an outage'],
     ['pause', 'stop resync'],
@@ -135,11 +170,14 @@ function addDemo(program: Command, terminal: Terminal, outcome: Outcome): void {
     .description('faults under load on this machine, with proof that no acknowledged write is lost')
     .addOption(jsonOption('the whole report as JSON on standard output'))
     .option('--quick', 'shorter scenes and smaller legs', false)
-    .option('--keep', 'leave processes and files as they are at the end, until a key or a signal', false)
+    .option('--keep', 'leave configuration, logs and legs where they are', false)
     .option('--seed <number>', 'chooses the requests', wholeNumber(0, 0xffff_ffff))
     .option('--legs <size>', 'size of the volume, and of each leg', size)
     .option('--runs <count>', 'so many times, with a summary', wholeNumber(1, 1_000), 1)
-    .option('--page <file>', 'where to write the page (default: holdfast-demo.html in the folder of temporary files)')
+    .option(
+      '--page <file>',
+      'where to write the page (default: holdfast-demo.html in the folder of temporary files)',
+    )
     .action(async (options: DemoCommandOptions) => {
       outcome.code = await demo(options, terminal);
     });
@@ -156,9 +194,17 @@ function wholeNumber(least: number, most: number): (written: string) => number {
 function size(written: string): number {
   const bytes = parseSize(written);
   if (bytes !== undefined && bytes >= 32 * 1024 * 1024 && bytes % 4096 === 0) return bytes;
-  throw new InvalidArgumentError('Write a size such as 256MiB: at least 32MiB, and a multiple of 4096 bytes.');
+  throw new InvalidArgumentError(
+    'Write a size such as 256MiB: at least 32MiB, and a multiple of 4096 bytes.',
+  );
 }
 
 function isParserEnd(error: unknown): error is { readonly exitCode: number } {
-  return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number' && 'code' in error && String(error.code).startsWith('commander.');
+  return (
+    error instanceof Error &&
+    'exitCode' in error &&
+    typeof error.exitCode === 'number' &&
+    'code' in error &&
+    String(error.code).startsWith('commander.')
+  );
 }

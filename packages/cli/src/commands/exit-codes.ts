@@ -16,7 +16,9 @@ export const exitCodes = {
 } as const;
 
 export function exitCodeOf(error: unknown): number {
-  if (HoldfastError.is(error, 'CONFIG_INVALID') || HoldfastError.is(error, 'OPTIONS_INVALID')) return exitCodes.usage;
-  if (HoldfastError.is(error, 'UNREACHABLE') || HoldfastError.is(error, 'DEADLINE_EXCEEDED')) return exitCodes.unreachable;
+  if (HoldfastError.is(error, 'CONFIG_INVALID') || HoldfastError.is(error, 'OPTIONS_INVALID'))
+    return exitCodes.usage;
+  if (HoldfastError.is(error, 'UNREACHABLE') || HoldfastError.is(error, 'DEADLINE_EXCEEDED'))
+    return exitCodes.unreachable;
   return exitCodes.failed;
 }

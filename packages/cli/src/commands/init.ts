@@ -12,7 +12,11 @@ export async function init(folder: string, terminal: Terminal): Promise<number> 
   try {
     await writeFile(file, configTemplate, { flag: 'wx' });
   } catch (error) {
-    throw new HoldfastError('REFUSED', `${file} cannot be written (${error instanceof Error ? error.message : String(error)}). Choose another folder, or move the old file away.`, { cause: error });
+    throw new HoldfastError(
+      'REFUSED',
+      `${file} cannot be written (${error instanceof Error ? error.message : String(error)}). Choose another folder, or move the old file away.`,
+      { cause: error },
+    );
   }
   const shown = relative('.', file) || file;
   const named = shown === 'holdfast.yaml' ? '' : ` -c ${shown}`;

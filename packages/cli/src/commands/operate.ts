@@ -20,14 +20,24 @@ export async function operate(
   options: OperateOptions,
   terminal: Terminal,
 ): Promise<number> {
-  return act(name, options, terminal, () => ({ command: { kind }, plan: plans[kind], acknowledgement: undefined }));
+  return act(name, options, terminal, () => ({
+    command: { kind },
+    plan: plans[kind],
+    acknowledgement: undefined,
+  }));
 }
 
 const plans = {
-  handover: ['it offers the peer to go on alone', 'once the peer has agreed, this node stops serving, and then becomes the target of a resync'],
+  handover: [
+    'it offers the peer to go on alone',
+    'once the peer has agreed, this node stops serving, and then becomes the target of a resync',
+  ],
   pause: ['resync stops, and does not begin again by itself; hosts are served as before'],
   resume: ['resync may begin again'],
-  'shut-down': ['it finishes what is in flight, flushes, and marks its record clean', 'the peer goes on alone, if it may'],
+  'shut-down': [
+    'it finishes what is in flight, flushes, and marks its record clean',
+    'the peer goes on alone, if it may',
+  ],
 } as const;
 
 export interface ForceOptions extends OperateOptions {
@@ -36,7 +46,11 @@ export interface ForceOptions extends OperateOptions {
 }
 
 /** Serve although nobody else agreed. Shows first what it would do, and wants the loss acknowledged in so many words. */
-export async function forceSurvivor(name: string, options: ForceOptions, terminal: Terminal): Promise<number> {
+export async function forceSurvivor(
+  name: string,
+  options: ForceOptions,
+  terminal: Terminal,
+): Promise<number> {
   return act(name, options, terminal, (status) => ({
     command: { kind: 'force-survivor', expectedEpoch: status.record.epoch, acknowledgeDataLoss: true },
     plan: [
@@ -49,7 +63,12 @@ export async function forceSurvivor(name: string, options: ForceOptions, termina
 }
 
 /** Both went on alone: one copy gives way. */
-export async function resolveSplitBrain(name: string, victim: string, options: ForceOptions, terminal: Terminal): Promise<number> {
+export async function resolveSplitBrain(
+  name: string,
+  victim: string,
+  options: ForceOptions,
+  terminal: Terminal,
+): Promise<number> {
   return act(name, options, terminal, (status) => ({
     command: { kind: 'resolve-split-brain', victim },
     plan: [
@@ -78,7 +97,9 @@ async function act(
   await using controller = await controllerOf(config);
   const status = await controller.status(nodeId, { deadlineMs });
   const { command, plan, acknowledgement } = intentOf(status);
-  terminal.note(`${nodeId} is ${status.mode} at epoch ${status.record.epoch}, hosts ${status.host}. With ${command.kind}:`);
+  terminal.note(
+    `${nodeId} is ${status.mode} at epoch ${status.record.epoch}, hosts ${status.host}. With ${command.kind}:`,
+  );
   for (const line of plan) terminal.note(`  - ${line}`);
   if (options.dryRun) return exitCodes.ok;
   if (acknowledgement !== undefined) await acknowledge(acknowledgement, options.acknowledge, terminal);
@@ -90,6 +111,7 @@ async function act(
 async function acknowledge(words: string, given: string | undefined, terminal: Terminal): Promise<void> {
   const typed = given ?? (await terminal.ask(`Type "${words}" to go on: `));
   if (typed?.trim() === words) return;
-  const how = typed === undefined ? `Nobody is there to type it: add --acknowledge "${words}".` : 'The words differ.';
+  const how =
+    typed === undefined ? `Nobody is there to type it: add --acknowledge "${words}".` : 'The words differ.';
   throw new HoldfastError('REFUSED', `Nothing was done. ${how}`);
 }

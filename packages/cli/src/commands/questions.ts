@@ -28,7 +28,11 @@ export interface StatusOptions {
 }
 
 /** `holdfast status`: exits with 3 when no node can be reached. */
-export async function status(options: StatusOptions, terminal: Terminal, until: Promise<unknown>): Promise<number> {
+export async function status(
+  options: StatusOptions,
+  terminal: Terminal,
+  until: Promise<unknown>,
+): Promise<number> {
   const config = await loadConfig(options.config);
   await using controller = await controllerOf(config);
   const answers = await controller.statusAll(call);
@@ -36,7 +40,14 @@ export async function status(options: StatusOptions, terminal: Terminal, until: 
     terminal.out(
       JSON.stringify(
         answers.map((answer) =>
-          answer.reachable ? answer : { nodeId: answer.nodeId, reachable: false, code: answer.error.code, message: answer.error.message },
+          answer.reachable
+            ? answer
+            : {
+                nodeId: answer.nodeId,
+                reachable: false,
+                code: answer.error.code,
+                message: answer.error.message,
+              },
         ),
         undefined,
         options.watch ? undefined : 2,
@@ -49,7 +60,12 @@ export async function status(options: StatusOptions, terminal: Terminal, until: 
   return answers.some(({ reachable }) => reachable) ? exitCodes.ok : exitCodes.unreachable;
 }
 
-async function watch(controller: Controller, json: boolean, terminal: Terminal, until: Promise<unknown>): Promise<void> {
+async function watch(
+  controller: Controller,
+  json: boolean,
+  terminal: Terminal,
+  until: Promise<unknown>,
+): Promise<void> {
   const stop = controller.watch((event) => {
     if (json) {
       terminal.out(JSON.stringify({ time: Date.now(), ...event }));
@@ -58,8 +74,10 @@ async function watch(controller: Controller, json: boolean, terminal: Terminal, 
     const time = new Date().toISOString().slice(11, 23);
     const name = event.nodeId.padEnd(9);
     if (event.kind === 'node-reachable') terminal.out(`${time}  ${name} reachable`);
-    else if (event.kind === 'node-unreachable') terminal.out(`${time}  ${name} not reachable: ${event.cause}`);
-    else if (event.event.kind === 'events-missed') terminal.out(`${time}  ${name} ${event.event.count} events were missed`);
+    else if (event.kind === 'node-unreachable')
+      terminal.out(`${time}  ${name} not reachable: ${event.cause}`);
+    else if (event.event.kind === 'events-missed')
+      terminal.out(`${time}  ${name} ${event.event.count} events were missed`);
     else terminal.out(`${time}  ${name} ${nodeSentence(event.event)}`);
   });
   await until;
@@ -73,12 +91,19 @@ export interface WhyOptions {
 }
 
 /** `holdfast why`: the last decisions, each as one sentence with its numbers. Without a node: of all that can be reached. */
-export async function why(name: string | undefined, options: WhyOptions, terminal: Terminal): Promise<number> {
+export async function why(
+  name: string | undefined,
+  options: WhyOptions,
+  terminal: Terminal,
+): Promise<number> {
   const config = await loadConfig(options.config);
-  const names = name === undefined ? config.nodes.map(({ nodeId }) => nodeId) : [nodeNamed(config, name).nodeId];
+  const names =
+    name === undefined ? config.nodes.map(({ nodeId }) => nodeId) : [nodeNamed(config, name).nodeId];
   await using controller = await controllerOf(config);
   const asked = await Promise.allSettled(
-    names.map(async (nodeId) => (await controller.why(nodeId, options.limit, call)).map((decision) => ({ nodeId, ...decision }))),
+    names.map(async (nodeId) =>
+      (await controller.why(nodeId, options.limit, call)).map((decision) => ({ nodeId, ...decision })),
+    ),
   );
   for (const [index, answer] of asked.entries()) {
     if (answer.status === 'rejected') terminal.note(`${names[index] ?? ''}: ${messageOf(answer.reason)}`);
@@ -89,7 +114,9 @@ export async function why(name: string | undefined, options: WhyOptions, termina
   if (options.json) terminal.out(JSON.stringify(decisions, undefined, 2));
   else {
     for (const { nodeId, wallTime, mode, epoch, sentence } of decisions) {
-      terminal.out(`${new Date(wallTime).toISOString().slice(0, 23).replace('T', ' ')}  ${nodeId.padEnd(9)} ${mode} epoch ${epoch}: ${sentence}`);
+      terminal.out(
+        `${new Date(wallTime).toISOString().slice(0, 23).replace('T', ' ')}  ${nodeId.padEnd(9)} ${mode} epoch ${epoch}: ${sentence}`,
+      );
     }
   }
   return asked.some((answer) => answer.status === 'fulfilled') ? exitCodes.ok : exitCodes.unreachable;

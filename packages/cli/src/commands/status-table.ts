@@ -4,20 +4,41 @@ import { formatBytes } from '../config/index.js';
 import { progressText } from '../run/sentences.js';
 
 /** A table without colours, so that it reads the same in a file. */
-export function makeTable(head: readonly string[], rows: readonly (readonly string[])[], wrap?: readonly number[]): string {
-  const table = new Table({ head: [...head], style: { head: [], border: [] }, ...(wrap === undefined ? {} : { colWidths: [...wrap], wordWrap: true }) });
+export function makeTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  wrap?: readonly number[],
+): string {
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [] },
+    ...(wrap === undefined ? {} : { colWidths: [...wrap], wordWrap: true }),
+  });
   for (const row of rows) table.push([...row]);
   return table.toString();
 }
 
 /** The group at a glance: one row per node, and what would happen next. */
 export function statusTable(answers: readonly StatusAnswer[]): string {
-  const head = ['node', 'mode', 'hosts', 'epoch', 'orders writes', 'health', 'peer', 'witness', 'initiators', 'dirty', 'data'];
+  const head = [
+    'node',
+    'mode',
+    'hosts',
+    'epoch',
+    'orders writes',
+    'health',
+    'peer',
+    'witness',
+    'initiators',
+    'dirty',
+    'data',
+  ];
   const rows = answers.map((answer) => (answer.reachable ? rowOf(answer.status) : downRow(answer.nodeId)));
   const notes = answers.flatMap((answer) => {
     if (!answer.reachable) return [`${answer.nodeId}: ${answer.error.message}`];
     const { status } = answer;
-    const resync = status.resync === undefined ? [] : [`${status.nodeId}: resync as ${progressText(status.resync)}`];
+    const resync =
+      status.resync === undefined ? [] : [`${status.nodeId}: resync as ${progressText(status.resync)}`];
     return [...resync, `${status.nodeId}: if the two lost each other now: ${status.whoWouldWinNow}`];
   });
   return [makeTable(head, rows), ...notes].join('\n');

@@ -204,11 +204,7 @@ class Reader {
     const own = tls ?? this.preferredTls();
     return {
       side: 'dial',
-      ...this.endpoint(
-        `${key}.peerLink`,
-        { listen: dial, ...(own === undefined ? {} : { tls: own }) },
-        null,
-      ),
+      ...this.endpoint(`${key}.peerLink`, { listen: dial, ...(own === undefined ? {} : { tls: own }) }, null),
     };
   }
 

@@ -16,12 +16,20 @@ import { nbdListen, nbdTls, transportFor } from './transports.js';
 export async function runInitiator(config: HoldfastConfig, life: Life, say: SayLine): Promise<void> {
   const settings = config.initiator;
   if (settings === undefined) {
-    throw new HoldfastError('CONFIG_INVALID', `${config.file}: initiator is missing; write initiator: { nbd: ADDRESS }.`);
+    throw new HoldfastError(
+      'CONFIG_INVALID',
+      `${config.file}: initiator is missing; write initiator: { nbd: ADDRESS }.`,
+    );
   }
   await using closing = new Closing();
   closing.defer(
     watchStandstill(25, ({ untilMs, lengthMs }) =>
-      say({ source: 'initiator', kind: 'standstill', text: `this process stood still for ${Math.round(lengthMs)} ms`, data: { untilMs, lengthMs } }),
+      say({
+        source: 'initiator',
+        kind: 'standstill',
+        text: `this process stood still for ${Math.round(lengthMs)} ms`,
+        data: { untilMs, lengthMs },
+      }),
     ),
   );
   const paths = config.nodes.map(({ nodeId, paths: { address } }) => ({ nodeId, address }));
@@ -38,7 +46,9 @@ export async function runInitiator(config: HoldfastConfig, life: Life, say: SayL
     }),
   );
   closing.defer(
-    initiator.subscribe((event) => say({ source: 'initiator', kind: event.kind, text: initiatorSentence(event), data: { event } })),
+    initiator.subscribe((event) =>
+      say({ source: 'initiator', kind: event.kind, text: initiatorSentence(event), data: { event } }),
+    ),
   );
   const tls = await nbdTls(settings.nbd);
   const exports = initiator.volumes.map(({ volumeId }) => initiator.exportOf(volumeId));
@@ -46,7 +56,11 @@ export async function runInitiator(config: HoldfastConfig, life: Life, say: SayL
   const { address } = settings.nbd;
   if (address.startsWith('unix:')) await mkdir(dirname(address.slice('unix:'.length)), { recursive: true });
   await server.listen(nbdListen(address, tls !== undefined));
-  say({ source: 'initiator', kind: 'ready', text: `ready: ${initiator.volumes.map(({ volumeId }) => volumeId).join(', ')} at ${address}` });
+  say({
+    source: 'initiator',
+    kind: 'ready',
+    text: `ready: ${initiator.volumes.map(({ volumeId }) => volumeId).join(', ')} at ${address}`,
+  });
   const reason = await life.ended;
   say({ source: 'initiator', kind: 'stopping', text: `stopping in order: ${reason}` });
 }

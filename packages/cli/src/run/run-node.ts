@@ -7,7 +7,14 @@ import {
 import { type BlockDevice, HoldfastError, type WitnessPort } from '@holdfast/core';
 import { createNbdServer } from '@holdfast/nbd';
 import { systemClock, systemRandom } from '@holdfast/runtime';
-import { createNode, defaultTuning, type LegOptions, metadataSizeBytes, serveControl, type VolumeNode } from '@holdfast/volume';
+import {
+  createNode,
+  defaultTuning,
+  type LegOptions,
+  metadataSizeBytes,
+  serveControl,
+  type VolumeNode,
+} from '@holdfast/volume';
 import { createWitnessClient } from '@holdfast/witness';
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -37,10 +44,17 @@ export async function runNode(config: HoldfastConfig, name: string, life: Life, 
   await using closing = new Closing();
   const node = await startNode(config, settings, life.bootId, closing);
   const source = settings.nodeId;
-  closing.defer(node.subscribe((event) => say({ source, kind: event.kind, text: nodeSentence(event), data: { event } })));
+  closing.defer(
+    node.subscribe((event) => say({ source, kind: event.kind, text: nodeSentence(event), data: { event } })),
+  );
   closing.defer(
     watchStandstill(reportedStandstillMs, ({ untilMs, lengthMs }) =>
-      say({ source, kind: 'standstill', text: `this process stood still for ${Math.round(lengthMs)} ms`, data: { untilMs, lengthMs } }),
+      say({
+        source,
+        kind: 'standstill',
+        text: `this process stood still for ${Math.round(lengthMs)} ms`,
+        data: { untilMs, lengthMs },
+      }),
     ),
   );
   await serveNbd(settings, node, closing);
@@ -90,7 +104,12 @@ async function startNode(
 }
 
 async function makeFolders(settings: NodeConfig): Promise<void> {
-  const sockets = [settings.control, settings.peerLink, settings.paths, ...(settings.nbd === undefined ? [] : [settings.nbd])];
+  const sockets = [
+    settings.control,
+    settings.peerLink,
+    settings.paths,
+    ...(settings.nbd === undefined ? [] : [settings.nbd]),
+  ];
   const files = [
     ...settings.legs.flatMap(({ dataFile, metadataFile }) => [dataFile, metadataFile]),
     ...sockets.flatMap(({ address }) => (address.startsWith('unix:') ? [address.slice('unix:'.length)] : [])),
@@ -116,7 +135,9 @@ async function witnessOf(config: HoldfastConfig, closing: Closing): Promise<Witn
   const { witness } = config;
   if (witness === undefined) return undefined;
   const security = witness.tls === undefined ? undefined : await readSecurity(witness.tls);
-  return closing.use(createWitnessClient({ address: witness.address, ...(security === undefined ? {} : { security }) }));
+  return closing.use(
+    createWitnessClient({ address: witness.address, ...(security === undefined ? {} : { security }) }),
+  );
 }
 
 async function serveNbd(settings: NodeConfig, node: VolumeNode, closing: Closing): Promise<void> {
@@ -127,7 +148,12 @@ async function serveNbd(settings: NodeConfig, node: VolumeNode, closing: Closing
   await server.listen(nbdListen(settings.nbd.address, tls !== undefined));
 }
 
-async function listenForControl(settings: NodeConfig, node: VolumeNode, say: SayLine, closing: Closing): Promise<void> {
+async function listenForControl(
+  settings: NodeConfig,
+  node: VolumeNode,
+  say: SayLine,
+  closing: Closing,
+): Promise<void> {
   const transport = await transportFor([settings.control]);
   const sessions = new Set<AsyncDisposable>();
   closing.defer(async () => {
@@ -137,7 +163,8 @@ async function listenForControl(settings: NodeConfig, node: VolumeNode, say: Say
     const session = serveControl({
       node,
       stream,
-      refused: ({ remote, reason }) => say({ source: settings.nodeId, kind: 'refused', text: `turned away ${remote}: ${reason}` }),
+      refused: ({ remote, reason }) =>
+        say({ source: settings.nodeId, kind: 'refused', text: `turned away ${remote}: ${reason}` }),
     });
     sessions.add(session);
   });

@@ -11,15 +11,21 @@ import { readSecurity } from './transports.js';
 export async function runWitness(config: HoldfastConfig, life: Life, say: SayLine): Promise<void> {
   const { witness } = config;
   if (witness?.storeFolder === undefined) {
-    throw new HoldfastError('CONFIG_INVALID', `${config.file}: witness.store is missing; write the folder in which this witness remembers.`);
+    throw new HoldfastError(
+      'CONFIG_INVALID',
+      `${config.file}: witness.store is missing; write the folder in which this witness remembers.`,
+    );
   }
   await mkdir(witness.storeFolder, { recursive: true });
-  if (witness.address.startsWith('unix:')) await mkdir(dirname(witness.address.slice('unix:'.length)), { recursive: true });
+  if (witness.address.startsWith('unix:'))
+    await mkdir(dirname(witness.address.slice('unix:'.length)), { recursive: true });
   const security = witness.tls === undefined ? undefined : await readSecurity(witness.tls);
   await using server = await createWitness({
     address: witness.address,
     folder: witness.storeFolder,
-    telemetry: { emit: (event) => say({ source: 'witness', kind: event.kind, text: sentence(event), data: { event } }) },
+    telemetry: {
+      emit: (event) => say({ source: 'witness', kind: event.kind, text: sentence(event), data: { event } }),
+    },
     ...(security === undefined ? {} : { security }),
   });
   say({ source: 'witness', kind: 'ready', text: `ready at ${server.address}` });
@@ -29,6 +35,8 @@ export async function runWitness(config: HoldfastConfig, life: Life, say: SayLin
 
 function sentence(event: TelemetryEvent): string {
   const { kind, ...fields } = event;
-  const shown = Object.entries(fields).map(([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const shown = Object.entries(fields).map(
+    ([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
   return [kind, ...shown].join(', ');
 }

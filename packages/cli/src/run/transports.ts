@@ -1,10 +1,5 @@
 import { type Address, HoldfastError, type Transport } from '@holdfast/core';
-import {
-  createTlsPolicy,
-  type NbdListenOptions,
-  type NbdTlsPolicy,
-  parsePresharedKeys,
-} from '@holdfast/nbd';
+import { createTlsPolicy, type NbdListenOptions, type NbdTlsPolicy, parsePresharedKeys } from '@holdfast/nbd';
 import { type LinkSecurity, socketTransport } from '@holdfast/runtime';
 import { readFile } from 'node:fs/promises';
 import type { EndpointConfig, TlsFiles } from '../config/index.js';
@@ -35,12 +30,21 @@ export async function readSecurity(files: TlsFiles): Promise<LinkSecurity> {
       readText(files.keyFile),
       readText(files.authorityFile),
     ]);
-    return { kind: 'certificate', certificatePem, keyPem, authorityPem, ...(files.peerNames === undefined ? {} : { peerNames: files.peerNames }) };
+    return {
+      kind: 'certificate',
+      certificatePem,
+      keyPem,
+      authorityPem,
+      ...(files.peerNames === undefined ? {} : { peerNames: files.peerNames }),
+    };
   }
   const entries = [...(await readKeys(files.keyFile))];
   const [first] = entries;
   if (first === undefined || entries.length > 1) {
-    throw new HoldfastError('CONFIG_INVALID', `${files.keyFile} holds ${entries.length} keys; a link has one: write one line identity:hexadecimal key.`);
+    throw new HoldfastError(
+      'CONFIG_INVALID',
+      `${files.keyFile} holds ${entries.length} keys; a link has one: write one line identity:hexadecimal key.`,
+    );
   }
   return { kind: 'pre-shared-key', identity: first[0], key: first[1] };
 }
@@ -50,7 +54,11 @@ async function readKeys(file: string): Promise<ReadonlyMap<string, Uint8Array>> 
   try {
     return parsePresharedKeys(text);
   } catch (error) {
-    throw new HoldfastError('CONFIG_INVALID', `${file} is no file of pre-shared keys: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new HoldfastError(
+      'CONFIG_INVALID',
+      `${file} is no file of pre-shared keys: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -73,16 +81,20 @@ export function nbdListen(address: Address, hasTls: boolean): NbdListenOptions {
   if (address.startsWith('unix:')) return { socketPath: address.slice('unix:'.length) };
   const match = /^tcp:(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address);
   const host = match?.[1] ?? match?.[2];
-  if (host === undefined) throw new HoldfastError('CONFIG_INVALID', `'${address}' is no address to listen at.`);
+  if (host === undefined)
+    throw new HoldfastError('CONFIG_INVALID', `'${address}' is no address to listen at.`);
   // The configuration lets TCP go without TLS on the loopback only.
   return { host, port: Number(match?.[3]), allowPlaintext: !hasTls };
 }
-
 
 async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new HoldfastError('CONFIG_INVALID', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new HoldfastError(
+      'CONFIG_INVALID',
+      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
