@@ -1,2 +1,3 @@
+export * from './checkers/index.js';
 export * from './clock/index.js';
 export * from './fakes/index.js';

@@ -20,3 +20,12 @@ export { seededRandom } from './seeded-random.js';
 export type { LinkSpeed } from './network/link.js';
 export { MemoryHost, type MemoryHostOptions } from './network/memory-host.js';
 export { MemoryNetwork, type MemoryNetworkOptions } from './network/memory-network.js';
+export {
+  type ScriptedAnswer,
+  type ScriptedWitness,
+  scriptedWitness,
+  type WitnessCall,
+  type WitnessLine,
+  type WitnessMethod,
+  witnessView,
+} from './scripted-witness.js';
