@@ -53,7 +53,8 @@ export class DataPath implements HostSide, DataPathContext {
   private readonly listeners = new Set<(gate: Gate) => void>();
   private readonly drains: { readonly done: () => void; readonly flush: boolean }[] = [];
   private forwardsOf: string | undefined;
-  private readonly forwardsSeen = new Map<number, 'open' | 'done'>();
+  /** Of the peer's present life; what an older one forwarded and is still under way keeps the map of that life. */
+  private forwardsSeen = new Map<number, 'open' | 'done'>();
   private lastGateSession = 0;
 
   constructor(private readonly options: DataPathOptions) {
@@ -259,7 +260,7 @@ export class DataPath implements HostSide, DataPathContext {
     this.peer = peer;
     if (this.forwardsOf !== peer.bootId) {
       this.forwardsOf = peer.bootId;
-      this.forwardsSeen.clear();
+      this.forwardsSeen = new Map();
     }
   }
 
@@ -321,7 +322,8 @@ export class DataPath implements HostSide, DataPathContext {
     const answer = (status: number): void => {
       this.peer?.send(frame(frameTypes.forwardDone, { id: request.id, status, epoch: this.gate.epoch }));
     };
-    const seen = this.forwardsSeen.get(request.id);
+    const { forwardsSeen } = this;
+    const seen = forwardsSeen.get(request.id);
     if (seen === 'done') answer(frameStatus.ok);
     if (seen !== undefined) return;
     const serves =
@@ -341,7 +343,7 @@ export class DataPath implements HostSide, DataPathContext {
             operation: request.operation,
             acknowledgedBelow: request.extra,
           };
-    this.forwardsSeen.set(request.id, 'open');
+    forwardsSeen.set(request.id, 'open');
     const operation = new Operation(
       leg,
       request.offsetBytes,
@@ -352,12 +354,13 @@ export class DataPath implements HostSide, DataPathContext {
       origin,
       undefined,
       (error) => {
-        if (error === undefined) this.forwardsSeen.set(request.id, 'done');
-        else this.forwardsSeen.delete(request.id);
+        if (error === undefined) forwardsSeen.set(request.id, 'done');
+        else forwardsSeen.delete(request.id);
         if (this.forwardsSeen.size > forwardsRemembered) this.forgetForward();
       },
     );
     operation.forwardId = request.id;
+    operation.forwardBootId = this.forwardsOf;
     this.submit(operation);
   }
 

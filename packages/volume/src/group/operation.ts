@@ -23,6 +23,8 @@ export class Operation {
   hold: RangeHold | undefined;
   /** Number that the other node gave it when it forwarded it; 0 for one of our own hosts. */
   forwardId = 0;
+  /** Which life of the other node gave that number: the next one counts from the beginning. */
+  forwardBootId: string | undefined;
   /** Peer session in which it was last sent. */
   sentSession = 0;
 

@@ -126,7 +126,7 @@ export class Sequencer {
     const { peer, gate } = this.context;
     if (peer === undefined) return;
     operation.sentSession = peer.session;
-    const forwarded = operation.forwardId !== 0;
+    const forwarded = operation.forwardId !== 0 && operation.forwardBootId === peer.bootId;
     const { origin, data } = operation;
     const type = forwarded
       ? frameTypes.replicateForwarded
@@ -204,6 +204,7 @@ export class Sequencer {
         : HoldfastError.is(error, 'REFUSED')
           ? frameStatus.staleGeneration
           : frameStatus.notServing;
+    if (this.context.peer?.bootId !== operation.forwardBootId) return;
     this.context.peer?.send(
       frame(frameTypes.forwardDone, { id: operation.forwardId, status, epoch: this.context.gate.epoch }),
     );

@@ -1,4 +1,4 @@
-import { type BlockDevice, HoldfastError } from '@holdfast/core';
+import { assert, type BlockDevice, HoldfastError } from '@holdfast/core';
 import { inspectPage, pageBytes, pageHeaderBytes, sealPage } from './page.js';
 
 const kind = 0x424c_4648; // "HFLB"
@@ -20,6 +20,7 @@ export interface LegLabel {
 function encode(label: LegLabel): Uint8Array {
   const page = new Uint8Array(pageBytes);
   const text = new TextEncoder().encode(JSON.stringify(label));
+  assert(text.length <= pageBytes - pageHeaderBytes - 4, 'a label fits in its page');
   new DataView(page.buffer).setUint32(pageHeaderBytes, text.length, true);
   page.set(text, pageHeaderBytes + 4);
   sealPage(page, kind);

@@ -36,7 +36,8 @@ export class Leg {
     tuning: NodeTuning,
     roomWanted: (leg: Leg) => void,
   ): Promise<Leg> {
-    const wanted = { ...identity, volumeId: options.volumeId, sizeBytes: options.data.sizeBytes };
+    const { clusterId, groupId, nodeId } = identity;
+    const wanted = { clusterId, groupId, nodeId, volumeId: options.volumeId, sizeBytes: options.data.sizeBytes };
     const found = await readLabel(options.metadata);
     if (found !== undefined) checkLabel(found, wanted, options.metadata);
     const label = found ?? makeLabel(options, wanted, tuning);
