@@ -162,3 +162,27 @@ describe('real nodes, a pause longer than the lease', () => {
     expect(legs(cluster)).toEqual([2, 2]);
   });
 });
+
+describe('a node that forwards, and dies with a write on its way', () => {
+  it('is not taken for its former life when it counts from the beginning', async () => {
+    await using cluster = await Cluster.mirrored();
+    const host = await cluster.initiator();
+    cluster.network.partition('host1', 'a');
+    const write = (number: number): Promise<void> =>
+      host.write('vol0', number * 4096, new Uint8Array(4096).fill(number));
+    for (let number = 1; number <= 5; number++) await cluster.finish(write(number), `write ${number}`);
+    expect(host.status().activeNodeId).toBe('b');
+    const underWay = write(6);
+    await cluster.clock.advance(0.25);
+    await cluster.b.kill();
+    await cluster.b.start();
+    await cluster.finish(underWay, 'the write that was on its way');
+    for (let number = 7; number <= 20; number++) await cluster.finish(write(number), `write ${number}`);
+    for (const { disks } of [cluster.a, cluster.b]) {
+      const bytes = disks[0] === undefined ? new Uint8Array(0) : visible(disks[0].data);
+      expect(Array.from({ length: 20 }, (_, index) => bytes[(index + 1) * 4096])).toEqual(
+        Array.from({ length: 20 }, (_, index) => index + 1),
+      );
+    }
+  });
+});
