@@ -45,6 +45,8 @@ export const other = (id: NodeId): NodeId => (id === 'a' ? 'b' : 'a');
 /** Two nodes `a` (preferred) and `b`, a link and a witness on virtual time. Everything that happens is in one queue. */
 export class World {
   now = 0;
+  /** Where the story's clock stands at 0. */
+  zero = 0;
   readonly lines: string[] = [];
   readonly nodes: Record<NodeId, TestNode>;
   readonly witness = new WitnessModel(['a', 'b']);
@@ -97,7 +99,7 @@ export class World {
   }
 
   log(line: string): void {
-    this.lines.push(`+${String(Math.round(this.now))}ms ${line}`);
+    this.lines.push(`+${String(Math.round(this.now - this.zero))}ms ${line}`);
   }
 
   start(id: NodeId): void {
@@ -130,6 +132,13 @@ export class World {
     if (session === undefined) return;
     session.open[id] = false;
     this.hangUpAtOther(id);
+  }
+
+  /** A new, empty leg in the place of the old one: the record went with it. */
+  replaceLeg(id: NodeId): void {
+    const node = this.nodes[id];
+    node.disk = fresh(id);
+    node.copy = new Set();
   }
 
   /** Both sides see the end of the connection, and the link is made anew. */
