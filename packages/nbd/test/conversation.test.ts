@@ -2,17 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { NbdDisconnect, NbdError } from '../src/errors.js';
 import { memoryBackend, memoryExport } from '../src/memory-export.js';
 import type { NbdBackend, NbdExport, NbdSession } from '../src/server/types.js';
+import { pattern, same } from './support/bytes.js';
 import { settle } from './support/clock.js';
 import { World } from './support/world.js';
 
 const MIB = 1024 * 1024;
-
-function pattern(lengthBytes: number, seed = 7): Uint8Array {
-  const bytes = new Uint8Array(lengthBytes);
-  for (let index = 0; index < lengthBytes; index += 1)
-    bytes[index] = (index * 31 + (index >>> 8) * 7 + seed) & 0xff;
-  return bytes;
-}
 
 function exported(backend: NbdBackend, more: Partial<NbdExport> = {}): NbdExport {
   return { ...memoryExport({ name: 'disk', sizeBytes: 8 * MIB }), open: () => backend, ...more };
@@ -49,7 +43,7 @@ describe('a client and a server', () => {
       const client = await world.connect(options);
       const data = pattern(300_000);
       await client.write(12_345, data);
-      expect(await client.read(12_345, data.byteLength)).toEqual(data);
+      expect(same(await client.read(12_345, data.byteLength), data)).toBe(true);
       await client.write(5 * MIB, data.subarray(0, 512), { fua: true });
       await client.flush();
       await client.writeZeroes(12_345, 100);
@@ -102,31 +96,29 @@ describe('a client and a server', () => {
 
   it('carry the errors of the backend', async () => {
     const memory = memoryBackend(new Uint8Array(8 * MIB));
-    const failures: Record<number, unknown> = {
+    const failures: Record<number, Error> = {
       0: new NbdError('ENOSPC', 'full'),
       4096: Object.assign(new Error('read-only file system'), { code: 'EROFS' }),
-      8192: new Error('anything'),
-      12288: 'not even an error',
     };
     const world = new World({
       exports: [
         exported({
           ...memory,
           write: (offsetBytes) => {
-            if (offsetBytes === 8192) throw failures[offsetBytes];
-            return Promise.reject(failures[offsetBytes]);
+            if (offsetBytes === 8192) throw new Error('anything');
+            return Promise.reject(failures[offsetBytes] ?? new Error('never'));
           },
         }),
       ],
     });
     const client = await world.connect();
     const codes: unknown[] = [];
-    for (const offsetBytes of [0, 4096, 8192, 12288]) {
+    for (const offsetBytes of [0, 4096, 8192]) {
       await client.write(offsetBytes, new Uint8Array(512)).catch((error: unknown) => {
         codes.push(NbdError.is(error) ? error.code : error);
       });
     }
-    expect(codes).toEqual(['ENOSPC', 'EPERM', 'EIO', 'EIO']);
+    expect(codes).toEqual(['ENOSPC', 'EPERM', 'EIO']);
     expect((await client.read(0, 512)).byteLength).toBe(512);
   });
 

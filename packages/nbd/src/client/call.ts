@@ -1,4 +1,4 @@
-import { NbdError, type NbdWireErrorCode } from '../errors.js';
+import { type NbdError, type NbdWireErrorCode } from '../errors.js';
 import type { NbdExtent } from '../server/types.js';
 import type { NbdCallOptions } from './types.js';
 
@@ -78,7 +78,7 @@ export class ClientCall {
   cover(start: number, end: number): boolean {
     const { covered } = this;
     let index = covered.length;
-    while (index > 0 && covered[index - 1]!.start >= start) index -= 1;
+    while (index > 0 && (covered[index - 1]?.start ?? 0) >= start) index -= 1;
     const before = covered[index - 1];
     const after = covered[index];
     if ((before !== undefined && before.end > start) || (after !== undefined && after.start < end))

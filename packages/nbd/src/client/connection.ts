@@ -32,7 +32,6 @@ export class ClientConnection implements ByteStreamHandler, ReplySink {
   readonly allocate: (lengthBytes: number) => Uint8Array;
   readonly #stream: ByteStream;
   readonly #options: NbdClientOptions;
-  readonly #limits: NbdClientLimits;
   readonly #receiver: ReplyReceiver;
   readonly #batcher: WriteBatcher;
   readonly #defer: (callback: () => void) => void;
@@ -57,7 +56,6 @@ export class ClientConnection implements ByteStreamHandler, ReplySink {
   constructor(negotiated: NegotiatedConnection, options: NbdClientOptions, limits: NbdClientLimits) {
     this.#stream = negotiated.stream;
     this.#options = options;
-    this.#limits = limits;
     this.allocate = options.allocate ?? ((lengthBytes) => new Uint8Array(lengthBytes));
     this.#defer = options.defer ?? queueMicrotask;
     const { structuredReplies } = negotiated.info;
@@ -217,10 +215,10 @@ export class ClientConnection implements ByteStreamHandler, ReplySink {
 
   #pump(): void {
     while (!this.#blocked && this.#freeSlots.length > 0 && this.#waitingStart < this.#waiting.length) {
-      const call = this.#waiting[this.#waitingStart]!;
+      const call = this.#waiting[this.#waitingStart];
       this.#waitingStart += 1;
       // One whose caller has given up was never sent, and is not sent now.
-      if (call.wanted) this.#send(call);
+      if (call?.wanted === true) this.#send(call);
     }
     if (this.#waitingStart < this.#waiting.length) return;
     this.#waiting.length = 0;
@@ -252,7 +250,7 @@ export class ClientConnection implements ByteStreamHandler, ReplySink {
         this.#whenIdle = resolve;
       });
     }
-    if (this.#closed) return;
+    if (this.#isGone()) return;
     const closed = new Promise<void>((resolve) => {
       this.#whenClosed = resolve;
     });
@@ -272,6 +270,10 @@ export class ClientConnection implements ByteStreamHandler, ReplySink {
       this.#stream.end();
     }
     await closed;
+  }
+
+  #isGone(): boolean {
+    return this.#closed;
   }
 
   #fail(error: NbdError): void {

@@ -1,3 +1,6 @@
+/* eslint-disable @typescript-eslint/no-non-null-assertion -- the hottest lines of the package: callers have checked that
+   the bytes are there, and a default for the impossible would be a branch per byte */
+
 /** Big-endian integers in byte arrays. Callers have checked that the bytes are there. */
 
 export function readU16(bytes: Uint8Array, position: number): number {

@@ -40,13 +40,10 @@ export class SocketStream implements ByteStream {
   write(chunks: readonly Uint8Array[], flushed?: () => void): boolean {
     const socket = this.#socket;
     const last = chunks.length - 1;
-    if (last < 0) {
-      flushed?.();
-      return true;
-    }
     if (last > 0) socket.cork();
-    for (let index = 0; index < last; index += 1) socket.write(chunks[index]!);
-    socket.write(chunks[last]!, flushed);
+    chunks.forEach((chunk, index) => {
+      socket.write(chunk, index === last ? flushed : undefined);
+    });
     if (last > 0) socket.uncork();
     return socket.writableLength < HIGH_WATER_BYTES || !socket.writableNeedDrain;
   }

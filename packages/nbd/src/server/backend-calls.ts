@@ -1,4 +1,4 @@
-import { CommandFlag } from '../codec/constants.js';
+import { Command, CommandFlag } from '../codec/constants.js';
 import type { BudgetAccount } from './budget.js';
 import type { BufferPool } from '../output/slabs.js';
 import type { NbdBackend, NbdReadBuffer, NbdWriteOptions } from './types.js';
@@ -80,31 +80,34 @@ export class BackendCalls {
     settle(call, result);
   }
 
-  flush(call: BackendCall): void {
-    this.#run(call, () => this.#backend.flush?.());
-  }
-
-  trim(call: BackendCall, work: Work): void {
-    this.#run(call, () => this.#backend.trim?.(work.offsetBytes, work.lengthBytes, optionsOf(work)));
-  }
-
-  cache(call: BackendCall, work: Work): void {
-    this.#run(call, () => this.#backend.cache?.(work.offsetBytes, work.lengthBytes));
-  }
-
-  writeZeroes(call: BackendCall, work: Work): void {
-    this.#run(call, () =>
-      this.#backend.writeZeroes?.(work.offsetBytes, work.lengthBytes, {
-        fua: (work.flags & CommandFlag.fua) !== 0,
-        mayPunchHole: (work.flags & CommandFlag.noHole) === 0,
-        fastOnly: (work.flags & CommandFlag.fastZero) !== 0,
-      }),
-    );
-  }
-
-  blockStatus(call: BackendCall, work: Work): void {
-    const onlyFirst = (work.flags & CommandFlag.requestOne) !== 0;
-    this.#run(call, () => this.#backend.blockStatus?.(work.offsetBytes, work.lengthBytes, { onlyFirst }));
+  /** Whatever is neither READ nor WRITE. */
+  other(call: BackendCall, work: Work): void {
+    work.complete = true;
+    switch (work.command) {
+      case Command.flush:
+        this.#run(call, () => this.#backend.flush?.());
+        break;
+      case Command.trim:
+        this.#run(call, () => this.#backend.trim?.(work.offsetBytes, work.lengthBytes, optionsOf(work)));
+        break;
+      case Command.cache:
+        this.#run(call, () => this.#backend.cache?.(work.offsetBytes, work.lengthBytes));
+        break;
+      case Command.writeZeroes:
+        this.#run(call, () =>
+          this.#backend.writeZeroes?.(work.offsetBytes, work.lengthBytes, {
+            fua: (work.flags & CommandFlag.fua) !== 0,
+            mayPunchHole: (work.flags & CommandFlag.noHole) === 0,
+            fastOnly: (work.flags & CommandFlag.fastZero) !== 0,
+          }),
+        );
+        break;
+      default:
+        this.#run(call, () => {
+          const onlyFirst = (work.flags & CommandFlag.requestOne) !== 0;
+          return this.#backend.blockStatus?.(work.offsetBytes, work.lengthBytes, { onlyFirst });
+        });
+    }
   }
 
   #run(call: BackendCall, action: () => unknown): void {

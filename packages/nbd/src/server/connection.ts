@@ -3,12 +3,13 @@ import { OptionReplyCode } from '../codec/constants.js';
 import { NbdError } from '../errors.js';
 import type { NbdTimer } from '../clock.js';
 import type { ByteStream, ByteStreamHandler } from '../stream.js';
-import { BudgetAccount } from './budget.js';
+import { type BudgetAccount } from './budget.js';
 import { checkBackend, checkExport } from './exports.js';
 import { type Agreement, Handshake, type HandshakeHost, type OpenOutcome } from './handshake.js';
 import type { NbdServerLimits } from './limits.js';
 import type { ServerCore } from './server-core.js';
-import { Transmission, type TransmissionOwner } from './transmission.js';
+import { Transmission } from './transmission.js';
+import type { TransmissionOwner } from './transmission-ports.js';
 import type { NbdBackend, NbdCloseReason, NbdExport, NbdIdentity, NbdSession } from './types.js';
 import { requestRules } from './validate.js';
 

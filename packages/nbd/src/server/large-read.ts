@@ -15,7 +15,7 @@ export interface LargeReadHost {
   claimOutput(read: LargeRead): boolean;
   releaseOutput(read: LargeRead): void;
   /** The request has its whole reply, or an error, in the outbox. */
-  largeReadDone(work: Work): void;
+  largeReadDone(read: LargeRead): void;
   /** An error can no longer be told to the client. */
   cutOff(because: string): void;
   giveBack(chargedBytes: number): void;
@@ -118,7 +118,7 @@ export class LargeRead implements SliceSink {
     }
     this.#finished = true;
     this.#host.outbox.payload(buffer, this.#sliceBytes);
-    this.#host.largeReadDone(work);
+    this.#host.largeReadDone(this);
     if (this.#ownsOutput) this.#host.releaseOutput(this);
   }
 
@@ -130,6 +130,6 @@ export class LargeRead implements SliceSink {
       return;
     }
     this.work.error = wireErrorNumber(error);
-    this.#host.largeReadDone(this.work);
+    this.#host.largeReadDone(this);
   }
 }

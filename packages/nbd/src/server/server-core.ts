@@ -2,7 +2,7 @@ import type { NbdByteBudget } from './budget.js';
 import type { Connection } from './connection.js';
 import type { NbdServerLimits } from './limits.js';
 import type { NbdServerNotice, NbdServerOptions } from './options.js';
-import type { TransmissionTools } from './transmission.js';
+import type { TransmissionTools } from './transmission-ports.js';
 import type { NbdCloseReason, NbdExportDirectory } from './types.js';
 
 /** What a server's connections share and report to. */

@@ -6,7 +6,7 @@ import { type NbdServerLimits, resolveServerLimits } from './limits.js';
 import { DEFAULT_BUDGET_BYTES, type NbdServerNotice, type NbdServerOptions } from './options.js';
 import type { ServerCore } from './server-core.js';
 import { BufferPool, SlabPool } from '../output/slabs.js';
-import type { TransmissionTools } from './transmission.js';
+import type { TransmissionTools } from './transmission-ports.js';
 import type { NbdCloseReason, NbdExportDirectory } from './types.js';
 
 /**

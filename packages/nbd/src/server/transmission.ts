@@ -1,54 +1,33 @@
 import { ByteQueue } from '../codec/byte-queue.js';
-import { Command, CommandFlag } from '../codec/constants.js';
+import { Command } from '../codec/constants.js';
 import { RequestDecoder } from '../codec/request.js';
 import { NbdError, wireErrorNumber } from '../errors.js';
 import type { ByteStream } from '../stream.js';
 import { BackendCalls } from './backend-calls.js';
 import type { BudgetAccount, NbdBudgetWaiter } from './budget.js';
-import { LargeRead, type LargeReadHost } from './large-read.js';
-import { guaranteedSliceBytes, type NbdServerLimits } from './limits.js';
+import { LargeReads, type LargeReadsOwner } from './large-reads.js';
+import { guaranteedSliceBytes } from './limits.js';
 import { WriteBatcher } from '../output/write-batcher.js';
+import { ReplyDesk } from './reply-desk.js';
 import { ReplyWriter } from './replies.js';
-import type { BufferPool, SlabPool } from '../output/slabs.js';
 import type { NbdBackend, NbdExtent, NbdReadBuffer } from './types.js';
+import type { TransmissionOwner, TransmissionTools } from './transmission-ports.js';
 import { type RequestRules, validateRequest } from './validate.js';
-import { type BackendCall, type CallOwner, type ChunkPin, type SliceSink, Work } from './work.js';
+import {
+  type BackendCall,
+  type CallOwner,
+  type ChunkPin,
+  type SliceSink,
+  type Work,
+  WorkTable,
+} from './work.js';
 import { type SliceTaker, WriteIntake } from './write-intake.js';
-
-/** What a transmission reports to its connection. */
-export interface TransmissionOwner {
-  /** The client said goodbye or stopped sending, and everything it asked for is answered. */
-  transmissionDrained(): void;
-  /** Reset the connection. */
-  transmissionFailed(reason: 'protocol-error' | 'aborted', because: string): void;
-  /** After `lost`: the last backend call has answered. */
-  transmissionSettled(): void;
-}
-
-/** What all transmissions of a server have in common. */
-export interface TransmissionTools {
-  readonly limits: NbdServerLimits;
-  readonly slabs: SlabPool;
-  readonly buffers: BufferPool;
-  readonly defer: (callback: () => void) => void;
-}
-
-/** A reply that waits while a large read has the output for itself. */
-interface HeldReply {
-  readonly work: Work;
-  readonly answer: 'finish' | 'read' | 'extents' | 'large-read';
-  readonly buffer?: NbdReadBuffer;
-  readonly extents?: readonly NbdExtent[];
-  readonly read?: LargeRead;
-}
 
 /** Gathered replies beyond this leave before more requests are looked at. */
 const FLUSH_AT_BYTES = 256 * 1024;
 
 /** The request phase of one connection: parses, checks, calls the backend, answers in whatever order answers come. */
-export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBudgetWaiter {
-  readonly outbox: WriteBatcher;
-  readonly replies: ReplyWriter;
+export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, NbdBudgetWaiter {
   readonly #stream: ByteStream;
   readonly #account: BudgetAccount;
   readonly #owner: TransmissionOwner;
@@ -56,16 +35,15 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
   readonly #tools: TransmissionTools;
   readonly #calls: BackendCalls;
   readonly #intake: WriteIntake;
+  readonly #desk: ReplyDesk;
+  readonly #outbox: WriteBatcher;
   readonly #queue = new ByteQueue();
   readonly #request = new RequestDecoder();
-  readonly #idle: Work[] = [];
-  readonly #held: HeldReply[] = [];
-  readonly #largeReads = new Set<LargeRead>();
+  readonly #works = new WorkTable();
+  readonly #largeReads: LargeReads;
   readonly #guaranteedBytes: number;
-  #outputOwner: LargeRead | undefined;
   /** A READ that found no room in the budget. */
   #waitingRead: Work | undefined;
-  #inFlight = 0;
   #waitsForBudget = false;
   #waitsForDrain = false;
   #pumping = false;
@@ -90,17 +68,17 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     this.#rules = rules;
     this.#tools = tools;
     this.#guaranteedBytes = guaranteedSliceBytes(tools.limits);
-    this.outbox = new WriteBatcher(stream, tools.slabs, (chargedBytes) => {
+    this.#outbox = new WriteBatcher(stream, tools.slabs, (chargedBytes) => {
       this.#batchLeft(chargedBytes);
     });
-    this.replies = new ReplyWriter(this.outbox, rules.structured);
+    const replies = new ReplyWriter(this.#outbox, rules.structured);
+    this.#desk = new ReplyDesk(replies, (work) => {
+      this.#works.retire(work);
+    });
     this.#calls = new BackendCalls(backend, this, account, tools.buffers);
+    this.#largeReads = new LargeReads(this.#outbox, replies, this.#desk, this.#calls, account, this);
     const sizes = { fullBytes: tools.limits.maxSliceBytes, guaranteedBytes: this.#guaranteedBytes };
     this.#intake = new WriteIntake(account, tools.buffers, this, sizes);
-  }
-
-  get requestsInFlight(): number {
-    return this.#inFlight;
   }
 
   // ---- what the stream says -------------------------------------------------------------------------------------
@@ -131,7 +109,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     this.#queue.clear();
     this.#abandonIntake();
     if (this.#waitingRead !== undefined) {
-      this.#retire(this.#waitingRead);
+      this.#works.retire(this.#waitingRead);
       this.#waitingRead = undefined;
     }
     this.#schedule();
@@ -146,15 +124,11 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     this.#queue.clear();
     this.#abandonIntake();
     this.#waitingRead = undefined;
-    for (const held of this.#held) {
-      if (held.buffer === undefined) continue;
-      held.buffer.release();
-      this.#account.give(held.work.lengthBytes);
-    }
-    this.#held.length = 0;
-    for (const read of this.#largeReads) read.abandon();
-    this.#largeReads.clear();
-    this.outbox.close();
+    this.#desk.abandon((lengthBytes) => {
+      this.#account.give(lengthBytes);
+    });
+    this.#largeReads.abandon();
+    this.#outbox.close();
     if (this.#calls.outstanding === 0) this.#owner.transmissionSettled();
   }
 
@@ -174,12 +148,12 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     this.#pumping = true;
     try {
       while (this.#step()) {
-        if (this.outbox.gatheredBytes >= FLUSH_AT_BYTES) this.#send();
+        if (this.#outbox.gatheredBytes >= FLUSH_AT_BYTES) this.#send();
       }
     } catch (error) {
       this.#pumping = false;
       if (!NbdError.is(error)) throw error;
-      this.#owner.transmissionFailed('protocol-error', error.message);
+      this.#stop('protocol-error', error.message);
       return;
     }
     this.#pumping = false;
@@ -203,8 +177,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
   }
 
   #blocked(): boolean {
-    if (this.#waitsForDrain || this.#inFlight >= this.#tools.limits.maxRequestsInFlight) return true;
-    return this.outbox.unsentBytes >= this.#tools.limits.maxUnsentBytes;
+    if (this.#waitsForDrain || this.#works.inFlight >= this.#tools.limits.maxRequestsInFlight) return true;
+    return this.#outbox.unsentBytes >= this.#tools.limits.maxUnsentBytes;
   }
 
   #receive(): boolean {
@@ -212,7 +186,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     const progress = this.#intake.advance(this.#queue);
     if (progress === 'needs-budget') this.#waitForBudget();
     if (progress !== 'done') return false;
-    if (work !== undefined && work.calls === 0) this.#answer(work);
+    if (work !== undefined && work.calls === 0) this.#desk.finish(work);
     return true;
   }
 
@@ -235,7 +209,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
       this.#noMoreRequests = true;
       this.#abandonIntake();
     }
-    if (!this.#noMoreRequests || this.#drained || this.#inFlight > 0) return;
+    if (!this.#noMoreRequests || this.#drained || this.#works.inFlight > 0) return;
     this.#drained = true;
     this.#send();
     this.#owner.transmissionDrained();
@@ -248,21 +222,11 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
       return;
     }
     const error = validateRequest(this.#rules, request);
-    const work = this.#idle.pop() ?? new Work();
-    work.start(
-      request.command,
-      request.flags,
-      request.cookieHigh,
-      request.cookieLow,
-      request.offsetBytes,
-      request.lengthBytes,
-    );
-    work.error = error;
-    this.#inFlight += 1;
+    const work = this.#works.take(request, error);
     if (request.command === Command.write) this.#startWrite(work);
     else if (error !== 0 || (request.lengthBytes === 0 && request.command !== Command.flush))
-      this.#answer(work);
-    else if (request.command !== Command.read) this.#startOther(work);
+      this.#desk.finish(work);
+    else if (request.command !== Command.read) this.#calls.other(this.#calls.take(work), work);
     else if (!this.#startRead(work)) this.#waitingRead = work;
   }
 
@@ -290,31 +254,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
       this.#waitForBudget();
       return false;
     }
-    const read = new LargeRead(this, work, slice);
-    this.#largeReads.add(read);
-    read.start();
+    this.#largeReads.start(work, slice);
     return true;
-  }
-
-  #startOther(work: Work): void {
-    work.complete = true;
-    const call = this.#calls.take(work);
-    switch (work.command) {
-      case Command.flush:
-        this.#calls.flush(call);
-        break;
-      case Command.trim:
-        this.#calls.trim(call, work);
-        break;
-      case Command.cache:
-        this.#calls.cache(call, work);
-        break;
-      case Command.writeZeroes:
-        this.#calls.writeZeroes(call, work);
-        break;
-      default:
-        this.#calls.blockStatus(call, work);
-    }
   }
 
   /** From the intake: one slice of a WRITE is complete. */
@@ -333,14 +274,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     this.#calls.write(call, offsetBytes, data);
   }
 
-  /** From a large read. */
-  readSlice(work: Work, sink: SliceSink, offsetBytes: number, lengthBytes: number): void {
-    if (this.#gone) return;
-    const call = this.#calls.take(work);
-    call.slice = sink;
-    this.#calls.read(call, offsetBytes, lengthBytes);
-  }
-
   // ---- answering ------------------------------------------------------------------------------------------------
 
   callAnswered(call: BackendCall, value: unknown): void {
@@ -351,8 +284,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
       return;
     }
     if (work.command === Command.read) this.#readAnswered(work, slice, value as NbdReadBuffer, lengthBytes);
-    else if (work.command === Command.blockStatus)
-      this.#deliver({ work, answer: 'extents', extents: value as NbdExtent[] });
+    else if (work.command === Command.blockStatus) this.#desk.extents(work, value as NbdExtent[]);
     else if (work.calls === 0 && work.complete) this.#answerWrite(work);
     this.#schedule();
   }
@@ -373,7 +305,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
     } else {
       if (work.error === 0) work.error = wireErrorNumber(error);
       if (work.command === Command.read) this.#account.give(lengthBytes);
-      if (work.command !== Command.write) this.#answer(work);
+      if (work.command !== Command.write) this.#desk.finish(work);
       else if (work.calls === 0 && work.complete) this.#answerWrite(work);
     }
     this.#schedule();
@@ -382,108 +314,46 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
   #readAnswered(work: Work, slice: SliceSink | undefined, buffer: NbdReadBuffer, lengthBytes: number): void {
     if (buffer.bytes.byteLength !== lengthBytes) {
       buffer.release();
-      const error = new NbdError(
-        'EIO',
-        `the backend read ${buffer.bytes.byteLength} of ${lengthBytes} bytes`,
-      );
+      const error = new NbdError('EIO', `the backend read ${buffer.bytes.byteLength} bytes`);
       if (slice !== undefined) {
         slice.sliceRead(undefined, error);
         return;
       }
       this.#account.give(lengthBytes);
       work.error = wireErrorNumber(error);
-      this.#answer(work);
+      this.#desk.finish(work);
     } else if (slice !== undefined) {
       slice.sliceRead(buffer, undefined);
-    } else if (this.#outputOwner === undefined) {
-      this.replies.read(work, buffer, lengthBytes);
-      this.#retire(work);
     } else {
-      this.#held.push({ work, answer: 'read', buffer });
+      this.#desk.read(work, buffer);
     }
   }
 
   /** A WRITE may finish its calls while its own payload is still being taken in: the intake answers then. */
   #answerWrite(work: Work): void {
-    if (this.#intake.work !== work) this.#answer(work);
+    if (this.#intake.work !== work) this.#desk.finish(work);
   }
 
-  #answer(work: Work): void {
-    if (this.#outputOwner !== undefined) {
-      this.#held.push({ work, answer: 'finish' });
-      return;
-    }
-    this.replies.finish(work);
-    this.#retire(work);
+  // ---- from large reads -----------------------------------------------------------------------------------------
+
+  largeReadEnded(work: Work): void {
+    this.#works.retire(work);
   }
 
-  #deliver(reply: HeldReply): void {
-    if (this.#outputOwner !== undefined) {
-      this.#held.push(reply);
-      return;
-    }
-    const { work } = reply;
-    if (reply.answer === 'read' && reply.buffer !== undefined) {
-      this.replies.read(work, reply.buffer, work.lengthBytes);
-    } else if (reply.answer === 'extents') {
-      const onlyFirst = (work.flags & CommandFlag.requestOne) !== 0;
-      if (!this.replies.blockStatus(work, reply.extents ?? [], onlyFirst)) {
-        work.error = wireErrorNumber(undefined);
-        this.replies.finish(work);
-      }
-    } else {
-      this.replies.finish(work);
-    }
-    this.#retire(work);
-  }
-
-  #retire(work: Work): void {
-    this.#inFlight -= 1;
-    this.#idle.push(work);
-  }
-
-  // ---- large reads ----------------------------------------------------------------------------------------------
-
-  claimOutput(read: LargeRead): boolean {
-    if (this.#outputOwner !== undefined) {
-      this.#held.push({ work: read.work, answer: 'large-read', read });
-      return false;
-    }
-    this.#outputOwner = read;
-    return true;
-  }
-
-  releaseOutput(read: LargeRead): void {
-    if (this.#outputOwner !== read) return;
-    this.#outputOwner = undefined;
-    while (this.#outputOwner === undefined) {
-      const held = this.#held.shift();
-      if (held === undefined) break;
-      if (held.read === undefined) {
-        this.#deliver(held);
-      } else {
-        this.#outputOwner = held.read;
-        held.read.outputGranted();
-      }
-    }
+  outputChanged(): void {
     this.#schedule();
-  }
-
-  largeReadDone(work: Work): void {
-    for (const read of this.#largeReads) {
-      if (read.work === work) this.#largeReads.delete(read);
-    }
-    if (work.error !== 0) this.#answer(work);
-    else this.#retire(work);
-    this.#schedule();
-  }
-
-  giveBack(chargedBytes: number): void {
-    this.#account.give(chargedBytes);
   }
 
   cutOff(because: string): void {
-    this.#owner.transmissionFailed('aborted', because);
+    this.#stop('aborted', because);
+  }
+
+  /** From here on nothing is taken in and nothing is answered. */
+  #stop(reason: 'protocol-error' | 'aborted', because: string): void {
+    this.#noMoreRequests = true;
+    this.#drained = true;
+    this.#queue.clear();
+    this.#owner.transmissionFailed(reason, because);
   }
 
   // ---- turns ----------------------------------------------------------------------------------------------------
@@ -503,7 +373,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
   }
 
   #send(): void {
-    if (!this.outbox.flush()) this.#waitsForDrain = true;
+    if (!this.#outbox.flush()) this.#waitsForDrain = true;
   }
 
   #flush(): void {
@@ -517,7 +387,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadHost, NbdBu
 
   #abandonIntake(): void {
     const work = this.#intake.abandon();
-    if (work !== undefined) this.#inFlight -= 1;
+    if (work !== undefined) this.#works.forget();
   }
 
   #dropAnswer(work: Work, slice: SliceSink | undefined, value: unknown): void {

@@ -1,3 +1,4 @@
+import type { NbdRequestHeader } from '../codec/request.js';
 import type { NbdReadBuffer } from './types.js';
 
 /** A received chunk that write payloads point into; paid for as a whole until the last of them is done. */
@@ -24,24 +25,42 @@ export class Work {
   calls = 0;
   /** Everything that this request will ever ask of the backend has been asked. */
   complete = false;
+}
 
-  start(
-    command: number,
-    flags: number,
-    cookieHigh: number,
-    cookieLow: number,
-    offsetBytes: number,
-    lengthBytes: number,
-  ): void {
-    this.command = command;
-    this.flags = flags;
-    this.cookieHigh = cookieHigh;
-    this.cookieLow = cookieLow;
-    this.offsetBytes = offsetBytes;
-    this.lengthBytes = lengthBytes;
-    this.error = 0;
-    this.calls = 0;
-    this.complete = false;
+/** The requests of one connection that are in progress. */
+export class WorkTable {
+  readonly #idle: Work[] = [];
+  #inFlight = 0;
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** @param error - 0, or why the request is refused. */
+  take(request: NbdRequestHeader, error: number): Work {
+    const work = this.#idle.pop() ?? new Work();
+    work.command = request.command;
+    work.flags = request.flags;
+    work.cookieHigh = request.cookieHigh;
+    work.cookieLow = request.cookieLow;
+    work.offsetBytes = request.offsetBytes;
+    work.lengthBytes = request.lengthBytes;
+    work.error = error;
+    work.calls = 0;
+    work.complete = false;
+    this.#inFlight += 1;
+    return work;
+  }
+
+  /** Its reply is gathered. */
+  retire(work: Work): void {
+    this.#inFlight -= 1;
+    this.#idle.push(work);
+  }
+
+  /** It will never be answered; calls of the backend may still hold on to it. */
+  forget(): void {
+    this.#inFlight -= 1;
   }
 }
 

@@ -1,5 +1,8 @@
 import type { ByteStream, ByteStreamHandler } from '../../src/stream.js';
 
+/** What a socket delivers at most at once. */
+const SOCKET_PIECE_BYTES = 64 * 1024;
+
 /** How a pair of streams behaves. */
 export interface PairOptions {
   /** Cuts what is delivered into pieces of these lengths, over and over. */
@@ -30,7 +33,7 @@ export class PairStream implements ByteStream {
 
   constructor(remote: string, options: PairOptions) {
     this.remote = remote;
-    this.#pieces = options.pieces ?? [];
+    this.#pieces = options.pieces ?? [SOCKET_PIECE_BYTES];
     this.#capacityBytes = options.capacityBytes ?? 1024 * 1024;
   }
 
@@ -137,10 +140,6 @@ export class PairStream implements ByteStream {
   }
 
   #hand(bytes: Uint8Array): void {
-    if (this.#pieces.length === 0) {
-      this.#handler?.data(bytes);
-      return;
-    }
     let position = 0;
     while (position < bytes.byteLength && !this.destroyed) {
       const length = Math.max(1, this.#pieces[this.#nextPiece % this.#pieces.length] ?? 1);
