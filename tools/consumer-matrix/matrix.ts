@@ -8,7 +8,12 @@ export type Compiler = keyof typeof compilers;
  * Entries whose public types name the platform, so that their consumer needs @types/node. Everything else must compile
  * for a consumer that has no ambient type at all.
  */
-export const needsNodeTypes: readonly { readonly entry: string; readonly because: string }[] = [];
+export const needsNodeTypes: readonly { readonly entry: string; readonly because: string }[] = [
+  {
+    entry: '@holdfast/cli',
+    because: 'a program for Node.js; what it passes on to Node.js takes a real AbortSignal',
+  },
+];
 
 /** Every `import` specifier that a package offers. */
 export function entriesOf({ manifest }: Package): string[] {
