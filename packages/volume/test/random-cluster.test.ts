@@ -186,7 +186,8 @@ async function run(seed: number): Promise<{ faults: number; operations: number }
     history.operations.forEach((operations, register) => {
       if (!isLinearizable(operations)) throw new Error(`register ${String(register)} is not linearizable`);
     });
-    if (!cluster.legsEqual()) throw new Error('the legs differ');
+    const difference = cluster.legsDifference();
+    if (difference !== undefined) throw new Error(`the legs differ: ${difference}`);
     for (const site of [cluster.a, cluster.b])
       if (site.disks[0]?.data.overlappingWrites !== 0)
         throw new Error(`overlapping writes at ${site.nodeId}`);

@@ -62,6 +62,14 @@ describe('the activity log', () => {
     expect(log.settle(mark)).toBe(0);
   });
 
+  it('does not settle a write that was under way when the flush began and ended during it', async () => {
+    const log = await open(newDisk());
+    await begin(log, 1);
+    const mark = log.mark();
+    log.end(1, 1);
+    expect(log.settle(mark)).toBe(0);
+  });
+
   it('never settles what it found at the start, until a resync has taken it over', async () => {
     const disk = newDisk();
     await begin(await open(disk), 5);
@@ -121,5 +129,26 @@ describe('the activity log', () => {
     disk.failNth('write', 1);
     await expect(begin(log, 1)).rejects.toThrow();
     await expect(begin(log, 2)).rejects.toThrow();
+  });
+
+  it('does not count an extent as durable that got a slot while the page with its former extent was on its way', async () => {
+    const disk = newDisk();
+    const log = await open(disk);
+    await begin(log, 1);
+    log.end(1, 1);
+    // Extent 2 makes a page write begin; while it is on its way, extent 1 leaves and extent 3 gets its slot.
+    const second = begin(log, 2);
+    await Promise.resolve();
+    log.settle(log.mark());
+    let third = false;
+    const entered = begin(log, 3).then(() => (third = true));
+    await second;
+    if (third) {
+      disk.losePower();
+      expect((await open(disk)).extents()).toContain(3);
+    }
+    await entered;
+    disk.losePower();
+    expect((await open(disk)).extents()).toContain(3);
   });
 });

@@ -121,6 +121,8 @@ export class ActivityLog {
 
   /** The write that `begin` counted has completed, on every leg that it needed. */
   end(first: number, last: number): void {
+    // A flush that began before this moment does not cover the write: time moves on here too.
+    this.turn += 1;
     for (let extent = first; extent <= last; extent += 1) {
       const slot = this.slotOf.get(extent);
       assert(
@@ -173,7 +175,17 @@ export class ActivityLog {
   /** Writes down what `settle` let go of. Not needed for safety: an extent too many costs a comparison after a crash. */
   async save(): Promise<void> {
     while (this.writing) await new Promise<void>((done) => this.idle.push(done));
-    if (this.changedPages.size > 0) await this.writeChanged();
+    if (this.changedPages.size === 0 || this.failure !== undefined) return;
+    this.writing = true;
+    await this.transact().then(
+      () => {
+        this.written();
+      },
+      (error: unknown) => {
+        this.writeFailed(error);
+      },
+    );
+    if (this.failure !== undefined) throw this.failure;
   }
 
   private readonly idle: (() => void)[] = [];
@@ -224,11 +236,16 @@ export class ActivityLog {
         this.written();
       },
       (error: unknown) => {
-        this.failure = error;
-        this.writing = false;
-        for (const waiter of this.waiting.splice(0)) waiter.failed(error);
+        this.writeFailed(error);
       },
     );
+  }
+
+  private writeFailed(error: unknown): void {
+    this.failure = error;
+    this.writing = false;
+    for (const waiter of this.waiting.splice(0)) waiter.failed(error);
+    for (const done of this.idle.splice(0)) done();
   }
 
   private async transact(): Promise<void> {
@@ -271,20 +288,21 @@ export class ActivityLog {
   private async writeChanged(): Promise<void> {
     const pages = [...this.changedPages];
     this.changedPages.clear();
-    const slotsWritten: number[] = [];
+    const written: { slot: number; extent: number }[] = [];
     await Promise.all(
       pages.map((index) => {
         const sequence = (this.pageSequence[index] ?? 0) + 1;
         this.pageSequence[index] = sequence;
-        const page = this.encode(index, sequence, slotsWritten);
+        const page = this.encode(index, sequence, written);
         const at = this.layout.logFromBytes + (2 * index + (sequence % 2)) * pageBytes;
         return this.device.write(at, page, { forceUnitAccess: true });
       }),
     );
-    for (const slot of slotsWritten) if (this.extentAt[slot] !== freeSlot) this.durable[slot] = 1;
+    // A slot may have been given to another extent meanwhile: that one is not on the device yet.
+    for (const { slot, extent } of written) if (this.extentAt[slot] === extent) this.durable[slot] = 1;
   }
 
-  private encode(index: number, sequence: number, slotsWritten: number[]): Uint8Array {
+  private encode(index: number, sequence: number, written: { slot: number; extent: number }[]): Uint8Array {
     const page = new Uint8Array(pageBytes);
     const view = new DataView(page.buffer);
     view.setUint32(pageHeaderBytes, sequence >>> 0, true);
@@ -294,7 +312,7 @@ export class ActivityLog {
       const slot = index * logSlotsPerPage + at;
       const extent = slot < this.slots ? (this.extentAt[slot] ?? freeSlot) : freeSlot;
       view.setUint32(logPageHeadBytes + at * 4, extent, true);
-      if (extent !== freeSlot) slotsWritten.push(slot);
+      if (extent !== freeSlot) written.push({ slot, extent });
     }
     sealPage(page, kind);
     return page;

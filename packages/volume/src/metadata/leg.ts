@@ -37,7 +37,13 @@ export class Leg {
     roomWanted: (leg: Leg) => void,
   ): Promise<Leg> {
     const { clusterId, groupId, nodeId } = identity;
-    const wanted = { clusterId, groupId, nodeId, volumeId: options.volumeId, sizeBytes: options.data.sizeBytes };
+    const wanted = {
+      clusterId,
+      groupId,
+      nodeId,
+      volumeId: options.volumeId,
+      sizeBytes: options.data.sizeBytes,
+    };
     const found = await readLabel(options.metadata);
     if (found !== undefined) checkLabel(found, wanted, options.metadata);
     const label = found ?? makeLabel(options, wanted, tuning);

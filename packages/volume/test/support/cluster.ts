@@ -276,6 +276,20 @@ export class Cluster implements AsyncDisposable {
     return watched;
   }
 
+  /** The first bytes in which the legs differ, for people; undefined when they are equal. */
+  legsDifference(): string | undefined {
+    for (const [index, { volumeId, data }] of this.a.disks.entries()) {
+      const other = this.b.disks[index];
+      if (other === undefined) continue;
+      const mine = visible(data);
+      const theirs = visible(other.data);
+      const at = mine.findIndex((byte, offset) => byte !== theirs[offset]);
+      if (at >= 0)
+        return `${volumeId} at byte ${String(at)}: a has ${String(mine[at])}, b has ${String(theirs[at])}`;
+    }
+    return undefined;
+  }
+
   legsEqual(): boolean {
     return this.a.disks.every(({ data }, index) => {
       const other = this.b.disks[index];
