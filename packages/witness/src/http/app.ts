@@ -16,7 +16,7 @@ export interface Caller {
 }
 
 export interface AppOptions<Environment extends object> {
-  /** Members ask here; `operator` serves the admin requests as well. */
+  /** `member` serves what nodes ask, `operator` what people ask; both serve status and health. */
   readonly surface: 'member' | 'operator';
   call(request: WitnessRequest): Promise<ServedAnswer>;
   health(): Readonly<Record<string, unknown>> & { readonly ok: boolean };
@@ -72,6 +72,13 @@ export function createApp<Environment extends object>(options: AppOptions<Enviro
   });
   for (const action of memberActions) {
     app.post(`/v1/groups/:groupId/${action}`, async (context) => {
+      if (surface !== 'member') {
+        throw new RequestError(
+          403,
+          'NOT_AUTHORIZED',
+          `${action} is for members, and not served on the admin surface.`,
+        );
+      }
       const groupId = checkedGroupId(context.req.param('groupId'));
       const request = memberRequest(action, groupId, await bodyOf(context));
       const { nodeId } = context.get('caller');
