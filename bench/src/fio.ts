@@ -9,10 +9,12 @@ export interface Sample {
   /** Of the completion latency, microseconds. */
   readonly medianMicros: number;
   readonly p99Micros: number;
+  readonly operations: number;
 }
 
 interface Direction {
   readonly iops: number;
+  readonly total_ios: number;
   readonly bw_bytes: number;
   readonly clat_ns: { readonly percentile?: Readonly<Record<string, number>> };
 }
@@ -40,6 +42,7 @@ export async function runFio(program: string, uri: string, load: Case, seconds: 
   if (job === undefined) throw new Error(`fio reported no job for ${load.name} on ${uri}`);
   const side = load.pattern.endsWith('read') ? job.read : job.write;
   return {
+    operations: side.total_ios,
     operationsPerSecond: side.iops,
     mebibytesPerSecond: side.bw_bytes / 2 ** 20,
     medianMicros: (side.clat_ns.percentile?.['50.000000'] ?? 0) / 1000,

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { type BenchArguments, readArguments } from './arguments.js';
 import type { Case } from './cases.js';
 import type { Contender } from './contender.js';
-import { fill, runFio, type Sample } from './fio.js';
+import { fill, runFio } from './fio.js';
 import { holdfast } from './holdfast.js';
 import { residentMebibytes } from './memory.js';
+import { processorMicros } from './processor-time.js';
 import { findProgram } from './programs.js';
 import { startQuorum } from './qemu.js';
-import { caseReport } from './report.js';
+import { caseReport, type Measurement } from './report.js';
 
 /**
  * Side by side in one run: every round gives each contender the same load, one after the other, in an order that turns with
@@ -50,15 +51,23 @@ async function runCase(
   contenders: readonly Contender[],
   wanted: BenchArguments,
 ): Promise<string> {
-  const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]));
+  const samples = new Map<string, Measurement[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < wanted.rounds; round += 1) {
     const order = contenders.map((_, index) => contenders[(index + round) % contenders.length]);
     for (const contender of order) {
       if (contender === undefined) continue;
-      samples.get(contender.name)?.push(await runFio(fio, contender.uri, load, wanted.seconds));
+      samples.get(contender.name)?.push(await measure(fio, load, contender, wanted.seconds));
     }
   }
   return caseReport(load, contenders[0]?.name ?? '', samples);
+}
+
+async function measure(fio: string, load: Case, contender: Contender, seconds: number): Promise<Measurement> {
+  const processes = Object.values(contender.processes);
+  const before = await processorMicros(processes);
+  const sample = await runFio(fio, contender.uri, load, seconds);
+  const used = (await processorMicros(processes)) - before;
+  return { ...sample, processorMicros: used / Math.max(1, sample.operations) };
 }
 
 async function reportMemory(contenders: readonly Contender[]): Promise<void> {

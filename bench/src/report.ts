@@ -1,6 +1,12 @@
 import type { Case } from './cases.js';
 import type { Sample } from './fio.js';
 
+/** One run: what the client saw, and what it cost. */
+export interface Measurement extends Sample {
+  /** Of all processes of the contender, per operation. */
+  readonly processorMicros: number;
+}
+
 export interface Spread {
   readonly low: number;
   readonly middle: number;
@@ -20,7 +26,7 @@ export function spreadOf(numbers: readonly number[]): Spread {
 export function caseReport(
   load: Case,
   peer: string,
-  samples: ReadonlyMap<string, readonly Sample[]>,
+  samples: ReadonlyMap<string, readonly Measurement[]>,
 ): string {
   const peerSamples = samples.get(peer) ?? [];
   const lines = [...samples].map(([name, own]) => {
@@ -28,12 +34,15 @@ export function caseReport(
     const bandwidth = spreadOf(own.map((sample) => sample.mebibytesPerSecond));
     const median = spreadOf(own.map((sample) => sample.medianMicros)).middle;
     const tail = spreadOf(own.map((sample) => sample.p99Micros)).middle;
+    // The lowest: what a busy machine adds is not the contender's.
+    const cost = spreadOf(own.map((sample) => sample.processorMicros)).low;
     const facts = [
       `  ${name.padEnd(24)}`,
       `${speed.middle.toFixed(0)}/s`.padStart(10),
       `${bandwidth.middle.toFixed(0)} MiB/s`.padStart(11),
       `median ${median.toFixed(0)} us`.padStart(16),
       `p99 ${tail.toFixed(0)} us`.padStart(14),
+      `CPU ${cost.toFixed(0)} us/op`.padStart(15),
     ].join(' ');
     if (name === peer) return facts;
     const ratios = own.map(
