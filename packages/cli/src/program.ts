@@ -175,6 +175,11 @@ function addDemo(program: Command, terminal: Terminal, outcome: Outcome): void {
     .option('--legs <size>', 'size of the volume, and of each leg', size)
     .option('--runs <count>', 'so many times, with a summary', wholeNumber(1, 1_000), 1)
     .option(
+      '--timing-factor <number>',
+      'timers of the lan profile, so many times as long (default: 1, more on a busy machine)',
+      wholeNumber(1, 20),
+    )
+    .option(
       '--page <file>',
       'where to write the page (default: holdfast-demo.html in the folder of temporary files)',
     )

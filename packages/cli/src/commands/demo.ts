@@ -24,6 +24,7 @@ export interface DemoCommandOptions {
   readonly legs?: number;
   readonly runs: number;
   readonly page?: string;
+  readonly timingFactor?: number;
 }
 
 /** `holdfast demo`: exits with 4 when a claim did not hold, or a scene did not happen. */
@@ -43,6 +44,7 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
       quick: options.quick,
       keep: options.keep,
       programs,
+      ...(options.timingFactor === undefined ? {} : { timingFactor: options.timingFactor }),
     };
     const { report, folder, failure } = await runDemo(settings, progressOn(terminal), abort.signal);
     reports.push(report);
@@ -101,7 +103,7 @@ function progressOn(terminal: Terminal): DemoProgress {
   return {
     say: (text) => terminal.note(text),
     resync: (nodeId, progress, ended) => {
-      if (progress.side !== 'source') return;
+      if (progress.side !== 'source' || progress.dirtyBytes + progress.activityLogBytes === 0) return;
       const now = performance.now();
       if (!ended && now - shownAt < 150) return;
       shownAt = now;

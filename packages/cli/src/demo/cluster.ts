@@ -1,5 +1,5 @@
 import { type LocalProcess, openProcessHost, type ProcessHost } from '@holdfast/adapter-loopback';
-import type { FencingEvidence } from '@holdfast/core';
+import type { FencingEvidence, PolarizationTiming } from '@holdfast/core';
 import { systemClock } from '@holdfast/runtime';
 import { type Controller, createController } from '@holdfast/volume';
 import { createWriteStream, type WriteStream } from 'node:fs';
@@ -44,11 +44,12 @@ export class Cluster {
 
   static async prepare(
     options: DemoOptions,
+    timing: PolarizationTiming,
     layout: DemoLayout,
     observer: Observer,
     signal: AbortSignal,
   ): Promise<Cluster> {
-    const text = configText(layout, options.legBytes);
+    const text = configText(layout, options.legBytes, timing);
     await writeFile(layout.configFile, text);
     const config = parseConfig(text, layout.configFile);
     const controller = createController({
@@ -129,6 +130,17 @@ export class Cluster {
         throw new Error(`waited ${patienceMs} ms for this: ${what}. ${this.standing()}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+  }
+
+  /** The same for something that has begun. What it waits for goes on behind a failure. */
+  async within<Value>(what: string, patienceMs: number, begun: Promise<Value>): Promise<Value> {
+    let over = false;
+    begun.then(
+      () => (over = true),
+      () => (over = true),
+    );
+    await this.until(what, patienceMs, () => over);
+    return begun;
   }
 
   async rest(forMs: number): Promise<void> {

@@ -1,3 +1,4 @@
+import type { PolarizationTiming } from '@holdfast/core';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
@@ -35,7 +36,7 @@ export function layoutIn(folder: string): DemoLayout {
 }
 
 /** The configuration that the processes of the demonstration start with: one that anybody could have written. */
-export function configText(layout: DemoLayout, legBytes: number): string {
+export function configText(layout: DemoLayout, legBytes: number, timing: PolarizationTiming): string {
   const node = (name: NodeName) => ({
     role: name === preferred ? 'preferred' : 'nonPreferred',
     store: `./${name}.store`,
@@ -58,7 +59,7 @@ export function configText(layout: DemoLayout, legBytes: number): string {
   return stringify({
     cluster: clusterId,
     group: 'main',
-    timing: 'lan',
+    timing: { profile: 'lan', ...timing },
     faultModel: 'mediator',
     volumes: { [volumeId]: { size: legBytes } },
     witness: { listen: 'unix:./witness.sock', store: './witness.store' },

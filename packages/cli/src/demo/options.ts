@@ -1,3 +1,5 @@
+import { type PauseBounds, pauseBounds, type PolarizationTiming } from '@holdfast/core';
+
 const mebibyte = 1024 * 1024;
 
 export interface DemoOptions {
@@ -8,6 +10,8 @@ export interface DemoOptions {
   readonly legBytes: number;
   /** Shorter scenes. */
   readonly quick: boolean;
+  /** By what the timers of the `lan` profile are multiplied; undefined: as the machine is calm or busy. */
+  readonly timingFactor?: number;
   /** Leave the files where they are. */
   readonly keep: boolean;
   /** The compiled programs that are started as processes of their own. */
@@ -16,6 +20,8 @@ export interface DemoOptions {
 
 /** How long things last, and how much is asked for. */
 export interface DemoPlan {
+  readonly timing: PolarizationTiming;
+  readonly bounds: PauseBounds;
   readonly warmUpMs: number;
   /** Load goes on for this long after a fault has been dealt with. */
   readonly afterFaultMs: number;
@@ -31,8 +37,13 @@ export interface DemoPlan {
   readonly patienceMs: number;
 }
 
-export function planOf(options: Pick<DemoOptions, 'quick' | 'legBytes'>): DemoPlan {
+export function planOf(
+  options: Pick<DemoOptions, 'quick' | 'legBytes'>,
+  timing: PolarizationTiming,
+): DemoPlan {
   return {
+    timing,
+    bounds: pauseBounds(timing),
     warmUpMs: options.quick ? 700 : 2_000,
     afterFaultMs: options.quick ? 800 : 2_500,
     settleMs: options.quick ? 400 : 1_000,

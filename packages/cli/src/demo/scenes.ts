@@ -1,4 +1,3 @@
-import { lan, pauseBounds } from '@holdfast/core';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -23,8 +22,6 @@ export interface Scene {
   /** @returns who serves at its end. */
   run(stage: Stage): Promise<string>;
 }
-
-const bounds = pauseBounds(lan);
 
 function mirrored(cluster: Cluster): boolean {
   return nodeIds.every((nodeId) => {
@@ -69,7 +66,7 @@ export const scenes: readonly Scene[] = [
   {
     id: 'a',
     title: 'the preferred node is killed',
-    boundMs: () => bounds.preferredLostMs,
+    boundMs: ({ bounds }) => bounds.preferredLostMs,
     run: async (stage) => {
       await loseNode(stage, preferred, 'SIGKILL, no evidence given: its lease must be waited for');
       return survives(stage, other, 'a');
@@ -87,7 +84,7 @@ export const scenes: readonly Scene[] = [
   {
     id: 'a2',
     title: 'killed again, with evidence',
-    boundMs: () => bounds.preferredLostWithEvidenceMs,
+    boundMs: ({ bounds }) => bounds.preferredLostWithEvidenceMs,
     run: async (stage) => {
       const { cluster } = stage;
       cluster.observer.faulted(
@@ -105,13 +102,13 @@ export const scenes: readonly Scene[] = [
   {
     id: 'c',
     title: 'the link goes silent, both live',
-    boundMs: () => bounds.worstMs,
+    boundMs: ({ bounds }) => bounds.worstMs,
     run: async (stage) => silence(stage, 'c', ['forward', 'backward']),
   },
   {
     id: 'c2',
     title: 'the link goes silent one way',
-    boundMs: () => bounds.worstMs,
+    boundMs: ({ bounds }) => bounds.worstMs,
     run: async (stage) => silence(stage, 'c2', ['forward']),
   },
   {
@@ -138,7 +135,7 @@ export const scenes: readonly Scene[] = [
   {
     id: 'e',
     title: 'a node loses power',
-    boundMs: () => bounds.nonPreferredLostMs,
+    boundMs: ({ bounds }) => bounds.nonPreferredLostMs,
     run: async (stage) => {
       await loseNode(stage, other, 'power cut: whatever its disk had not flushed is gone');
       const serves = await survives(stage, preferred, 'e');
@@ -183,9 +180,13 @@ async function silence(
 export async function lastScene(
   stage: Stage,
 ): Promise<readonly { readonly nodeId: string; readonly sha256: string }[]> {
-  const { cluster, load, check } = stage;
-  await load.stop();
-  const { bytes, faults } = await load.readAllBack();
+  const { cluster, load, plan, check } = stage;
+  await cluster.within('the last requests are answered', plan.patienceMs, load.stop());
+  const { bytes, faults } = await cluster.within(
+    'every block is read back',
+    3 * plan.patienceMs,
+    load.readAllBack(),
+  );
   const { acknowledgedWrites, blocksWritten } = load.ledger;
   check(
     'f: every acknowledged write is there',
@@ -193,7 +194,7 @@ export async function lastScene(
     `${acknowledgedWrites} acknowledged writes in ${blocksWritten} blocks, ${bytes} bytes read back, ${faults} wrong blocks`,
   );
   for (const name of ['initiator', ...nodeIds] as const) {
-    const { inOrder, how } = await cluster.stop(name);
+    const { inOrder, how } = await cluster.within(`${name} stops`, plan.patienceMs, cluster.stop(name));
     check(`f: ${name} stops in order`, inOrder, how);
   }
   const legs = await Promise.all(
