@@ -169,7 +169,7 @@ function reasonInShort(because: Reason): string {
 function compact(value: unknown): string {
   if (typeof value === 'number') return rounded(value);
   if (typeof value === 'string' && /^[\w.:/-]+$/.test(value)) return value;
-  return JSON.stringify(value) ?? 'undefined';
+  return value === undefined ? 'undefined' : JSON.stringify(value);
 }
 
 /** Times are sums of fractions; a story shows microseconds. */
