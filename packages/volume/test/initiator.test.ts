@@ -41,6 +41,8 @@ describe('an initiator with two nodes that serve', () => {
     await using stage = await Stage.open();
     const host = await stage.initiator('h1');
     await expect(host.read('vol0', 65_000, 1000)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+    await expect(host.read('vol0', 0, 0.5)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+    expect((await host.read('vol0', 65_536, 0)).bytes).toHaveLength(0);
     await expect(host.write('vol9', 0, filled(1, 1))).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 

@@ -107,7 +107,12 @@ async function trouble(cluster: Cluster, random: Prng): Promise<string> {
 
 async function run(seed: number): Promise<number> {
   const random = new Prng(seed);
-  await using cluster = await Cluster.mirrored({ seed, sizeBytes: 1024 * 1024 });
+  const slowestDiskMs = random.below(4);
+  await using cluster = await Cluster.mirrored({
+    seed,
+    sizeBytes: 1024 * 1024,
+    ...(slowestDiskMs === 0 ? {} : { latency: (_, dice) => dice.below(slowestDiskMs) }),
+  });
   const hosts = [await cluster.initiator(), await cluster.initiator()];
   const history = new History(cluster);
   let stopped = false;

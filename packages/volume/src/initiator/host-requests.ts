@@ -44,7 +44,8 @@ export class HostRequests {
 
   read(volume: number, offsetBytes: number, lengthBytes: number, settle: SettleRequest): void {
     if (!this.check(volume, offsetBytes, lengthBytes, settle)) return;
-    if (lengthBytes <= maxRequestBytes)
+    if (lengthBytes === 0) settle(undefined, borrowed(noPayload));
+    else if (lengthBytes <= maxRequestBytes)
       this.submit(frameTypes.pathRead, volume, offsetBytes, lengthBytes, noPayload, 0, settle);
     else this.readParts(volume, offsetBytes, lengthBytes, settle);
   }
@@ -228,6 +229,7 @@ export class HostRequests {
     const sizeBytes = description?.sizeBytes ?? 0;
     if (
       Number.isSafeInteger(offsetBytes) &&
+      Number.isSafeInteger(lengthBytes) &&
       offsetBytes >= 0 &&
       lengthBytes >= 0 &&
       offsetBytes + lengthBytes <= sizeBytes

@@ -94,14 +94,8 @@ export class HostInitiator implements Initiator, SteeringOwner {
   ): Promise<void> {
     // Whoever gives up waiting may use the buffer again while the request is still to be repeated.
     const bytes = isBounded(options) ? data.slice() : data;
-    return this.settled(options, 'write', (settle) => {
-      this.requests.write(
-        this.indexOf(volumeId),
-        offsetBytes,
-        bytes,
-        options?.forceUnitAccess ?? false,
-        settle,
-      );
+    return this.settled(volumeId, options, 'write', (volume, settle) => {
+      this.requests.write(volume, offsetBytes, bytes, options?.forceUnitAccess ?? false, settle);
     });
   }
 
@@ -112,21 +106,14 @@ export class HostInitiator implements Initiator, SteeringOwner {
     options?: CallOptions & { readonly forceUnitAccess?: boolean; readonly mayTrim?: boolean },
   ): Promise<void> {
     const { forceUnitAccess = false, mayTrim = false } = options ?? {};
-    return this.settled(options, 'write of zeros', (settle) => {
-      this.requests.writeZeroes(
-        this.indexOf(volumeId),
-        offsetBytes,
-        lengthBytes,
-        forceUnitAccess,
-        mayTrim,
-        settle,
-      );
+    return this.settled(volumeId, options, 'write of zeros', (volume, settle) => {
+      this.requests.writeZeroes(volume, offsetBytes, lengthBytes, forceUnitAccess, mayTrim, settle);
     });
   }
 
   flush(volumeId: string, options?: CallOptions): Promise<void> {
-    return this.settled(options, 'flush', (settle) => {
-      this.requests.flush(this.indexOf(volumeId), settle);
+    return this.settled(volumeId, options, 'flush', (volume, settle) => {
+      this.requests.flush(volume, settle);
     });
   }
 
@@ -244,17 +231,18 @@ export class HostInitiator implements Initiator, SteeringOwner {
   }
 
   private settled(
+    volumeId: string,
     options: CallOptions | undefined,
     what: string,
-    run: (settle: SettleRequest) => void,
+    run: (volume: number, settle: SettleRequest) => void,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      run(
-        this.bound(options, what, (error) => {
-          if (error === undefined) resolve();
-          else reject(error);
-        }),
-      );
+      const volume = this.indexOf(volumeId);
+      const settle = this.bound(options, what, (error) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+      run(volume, settle);
     });
   }
 

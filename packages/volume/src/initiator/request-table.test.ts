@@ -80,7 +80,7 @@ describe('the table of requests', () => {
     expect(table.add(request(frameTypes.pathWrite))).toBe(false);
     table.remove(stuck);
     expect(table.next()).toBeDefined();
-  });
+  }, 30_000);
 });
 
 describe('the histogram of latencies', () => {

@@ -9,6 +9,8 @@ export class RequestTable {
   private readonly pending = new Map<number, PendingRequest>();
   /** Beyond the bounds: not numbered yet. */
   private waiting: PendingRequest[] = [];
+  /** Where the first of them stands: taking from the front of a long array would move all of it every time. */
+  private waitingFrom = 0;
   private heldBytes = 0;
   private lastId = 0;
   private nextOperation = 1;
@@ -41,7 +43,7 @@ export class RequestTable {
 
   /** True when it was taken up; otherwise it waits for `next`. */
   add(request: PendingRequest): boolean {
-    if (this.waiting.length > 0 || !this.fits(request)) {
+    if (this.hasWaiting || !this.fits(request)) {
       this.waiting.push(request);
       return false;
     }
@@ -51,15 +53,19 @@ export class RequestTable {
 
   /** The next request that waited and has room now. */
   next(): PendingRequest | undefined {
-    const request = this.waiting[0];
+    const request = this.waiting[this.waitingFrom];
     if (request === undefined || !this.fits(request)) return undefined;
-    this.waiting.shift();
+    this.waitingFrom++;
+    if (this.waitingFrom * 2 > this.waiting.length) {
+      this.waiting = this.waiting.slice(this.waitingFrom);
+      this.waitingFrom = 0;
+    }
     this.takeUp(request);
     return request;
   }
 
   get hasWaiting(): boolean {
-    return this.waiting.length > 0;
+    return this.waiting.length > this.waitingFrom;
   }
 
   remove(request: PendingRequest): void {
@@ -72,8 +78,9 @@ export class RequestTable {
   removeAll(): readonly PendingRequest[] {
     const removed = [...this.pending.values()];
     for (const request of removed) this.remove(request);
-    removed.push(...this.waiting);
+    removed.push(...this.waiting.slice(this.waitingFrom));
     this.waiting = [];
+    this.waitingFrom = 0;
     return removed;
   }
 
