@@ -160,7 +160,7 @@ describe('mistakes name the key, what stands there, and what would be right', ()
     ],
     [
       'a mediator without witness',
-      changed(/witness:\n.*\n.*\n/, ''),
+      changed(/witness:\n.*\n.*\n.*\n/, ''),
       'witness: is missing; faultModel mediator asks a witness',
     ],
     [
@@ -177,7 +177,7 @@ describe('mistakes name the key, what stands there, and what would be right', ()
 
   it('names the line', () => {
     expect(() => parseConfig(changed('role: preferred ', 'role: prefered '), 'site.yaml')).toThrow(
-      /site\.yaml:25: nodes\.north\.role/,
+      /site\.yaml:26: nodes\.north\.role/,
     );
   });
 

@@ -133,8 +133,16 @@ class Reader {
       { listen: witness.listen, ...(witness.tls === undefined ? {} : { tls: witness.tls }) },
       'witness.listen',
     );
-    if (witness.store === undefined) return endpoint;
-    return { ...endpoint, storeFolder: this.file('witness.store', witness.store) };
+    if (endpoint.tls?.kind === 'pre-shared-key') {
+      this.complain(
+        'witness.tls',
+        'holds a presharedKey; the witness goes by certificates: write certificate, key and authority',
+      );
+    }
+    const { store, bootToken } = witness;
+    const bootTokenFile = this.file('witness.bootToken', bootToken ?? `${store ?? 'witness'}.boot-token`);
+    if (store === undefined) return { ...endpoint, bootTokenFile };
+    return { ...endpoint, bootTokenFile, storeFolder: this.file('witness.store', store) };
   }
 
   initiator(): HoldfastConfig['initiator'] {

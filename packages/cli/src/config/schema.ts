@@ -134,6 +134,7 @@ export const configSchema = mapping('the configuration', {
   witness: mapping('the witness', {
     listen: address,
     store: path.optional(),
+    bootToken: path.optional(),
     tls: tls.optional(),
   }).optional(),
   nodes: z.record(name, node, wants('a mapping with two nodes')),

@@ -20,6 +20,7 @@ volumes:
 witness:
   listen: unix:./run/witness.sock
   store: ./witness
+  bootToken: ./witness.boot-token   # best on another disk, outside what a backup puts back
 
 nodes:
   north:

@@ -44,6 +44,8 @@ export interface NodeConfig {
 
 export interface WitnessConfig extends EndpointConfig {
   readonly storeFolder?: string;
+  /** Outside of the store, and of whatever puts the store back: it is how an old copy of the store is found out. */
+  readonly bootTokenFile: string;
 }
 
 export interface InitiatorConfig {

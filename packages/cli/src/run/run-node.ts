@@ -25,7 +25,7 @@ import type { Life } from './life.js';
 import type { SayLine } from './lines.js';
 import { nodeSentence } from './sentences.js';
 import { watchStandstill } from './standstill.js';
-import { nbdListen, nbdTls, readSecurity, transportFor } from './transports.js';
+import { nbdListen, nbdTls, transportFor, witnessTls } from './transports.js';
 
 /** Standstills shorter than this are everyday life of a busy machine. */
 const reportedStandstillMs = 25;
@@ -134,10 +134,15 @@ async function openLeg(leg: LegConfig, settings: NodeConfig, closing: Closing): 
 async function witnessOf(config: HoldfastConfig, closing: Closing): Promise<WitnessPort | undefined> {
   const { witness } = config;
   if (witness === undefined) return undefined;
-  const security = witness.tls === undefined ? undefined : await readSecurity(witness.tls);
-  return closing.use(
-    createWitnessClient({ address: witness.address, ...(security === undefined ? {} : { security }) }),
-  );
+  const tls = await witnessTls(witness);
+  const client = createWitnessClient({
+    address: witness.address,
+    clusterId: config.clusterId,
+    insecureLoopback: tls === undefined,
+    witnessCallTimeoutMs: config.timing.witnessCallTimeoutMs,
+    ...(tls === undefined ? {} : { tls }),
+  });
+  return closing.use(client);
 }
 
 async function serveNbd(settings: NodeConfig, node: VolumeNode, closing: Closing): Promise<void> {

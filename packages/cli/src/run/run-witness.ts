@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import type { HoldfastConfig } from '../config/index.js';
 import type { Life } from './life.js';
 import type { SayLine } from './lines.js';
-import { readSecurity } from './transports.js';
+import { witnessTls } from './transports.js';
 
 /** Runs the witness until its life ends. */
 export async function runWitness(config: HoldfastConfig, life: Life, say: SayLine): Promise<void> {
@@ -19,14 +19,17 @@ export async function runWitness(config: HoldfastConfig, life: Life, say: SayLin
   await mkdir(witness.storeFolder, { recursive: true });
   if (witness.address.startsWith('unix:'))
     await mkdir(dirname(witness.address.slice('unix:'.length)), { recursive: true });
-  const security = witness.tls === undefined ? undefined : await readSecurity(witness.tls);
+  const tls = await witnessTls(witness);
   await using server = await createWitness({
-    address: witness.address,
-    folder: witness.storeFolder,
+    listen: witness.address,
+    store: witness.storeFolder,
+    bootTokenFile: witness.bootTokenFile,
+    clusterId: config.clusterId,
+    insecureLoopback: tls === undefined,
     telemetry: {
       emit: (event) => say({ source: 'witness', kind: event.kind, text: sentence(event), data: { event } }),
     },
-    ...(security === undefined ? {} : { security }),
+    ...(tls === undefined ? {} : { tls }),
   });
   say({ source: 'witness', kind: 'ready', text: `ready at ${server.address}` });
   const reason = await life.ended;

@@ -62,6 +62,24 @@ async function readKeys(file: string): Promise<ReadonlyMap<string, Uint8Array>> 
   }
 }
 
+/** TLS for the witness goes by certificates only: they name the cluster and what their owner is in it. */
+export async function witnessTls(endpoint: EndpointConfig): Promise<CertificatePem | undefined> {
+  const { tls } = endpoint;
+  if (tls?.kind !== 'certificate') return undefined;
+  const [certificatePem, keyPem, authorityPem] = await Promise.all([
+    readText(tls.certificateFile),
+    readText(tls.keyFile),
+    readText(tls.authorityFile),
+  ]);
+  return { certificatePem, keyPem, authorityPem };
+}
+
+interface CertificatePem {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly authorityPem: string;
+}
+
 /** TLS for NBD: clients show a certificate of the authority, or know one of the keys in the file. */
 export async function nbdTls(endpoint: EndpointConfig): Promise<NbdTlsPolicy | undefined> {
   const { tls, address } = endpoint;
