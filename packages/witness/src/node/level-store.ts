@@ -92,7 +92,8 @@ function wrap(key: string, value: Uint8Array): Uint8Array {
 }
 
 function unwrap(key: string, entry: Uint8Array, name: string): Uint8Array {
-  const value = entry.slice(checksumBytes);
+  // A copy of its own, and no Buffer: what LevelDB gives is both a view and one.
+  const value = new Uint8Array(entry.subarray(checksumBytes));
   const isWhole =
     entry.length >= checksumBytes &&
     new DataView(entry.buffer, entry.byteOffset, entry.byteLength).getUint32(0) === checksum(key, value);
@@ -123,7 +124,9 @@ function mapLevelError(error: unknown, name: string): HoldfastError {
       },
     );
   }
-  if (codes.includes('LEVEL_CORRUPTION')) return corrupt(name, said, error);
+  // LevelDB calls it an input error when one of its own files is missing; the folder itself was just made.
+  const isDamaged = codes.includes('LEVEL_CORRUPTION') || /no such file/i.test(said);
+  if (isDamaged) return corrupt(name, said, error);
   if (codes.includes('ENOSPC') || /no space left/i.test(said)) {
     return new HoldfastError(
       'NO_SPACE',
