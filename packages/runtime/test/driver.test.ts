@@ -40,6 +40,25 @@ describe('the law of the driver', () => {
     expect(seen).toEqual(['note 1 at 0', 'note 2 at 0']);
   });
 
+  it('never lets time go back, whatever the clock says', () => {
+    const times = [50, 40, 45, 60];
+    const clock = {
+      now: () => times[0]!,
+      wallTime: () => 0,
+      bootTime: () => 0,
+      setTimer: () => ({ cancel: () => undefined }),
+    };
+    const interpreter: Interpret = { run: () => undefined, failed: () => undefined, halted: () => undefined };
+    const driver = createDriver({ policy: leasePolicy, options: leaseOptions, clock, interpreter, identity });
+    const seen: number[] = [];
+    driver.subscribe((_state, { at }) => void seen.push(at));
+    while (times.length > 0) {
+      driver.dispatch({ kind: 'note', text: 'x' });
+      times.shift();
+    }
+    expect(seen).toEqual([50, 50, 50, 60]);
+  });
+
   it('lets a lease renewal pass while a persist takes five seconds', async () => {
     const clock = new VirtualClock();
     const sent: number[] = [];
