@@ -43,7 +43,8 @@ function checkNode(world: World, node: TestNode, all: boolean): void {
   if (node.mayRead || (node.mayAcknowledgeAlone && node.isServing)) {
     for (const write of world.acknowledged) {
       if (!all && write <= world.writes - newest) continue;
-      if (!node.copy.has(write)) fail(world, `node ${node.id} serves without acknowledged write ${String(write)}`);
+      if (!node.copy.has(write))
+        fail(world, `node ${node.id} serves without acknowledged write ${String(write)}`);
     }
   }
   // I-a2, I-a4, I-a5 are rules of one state.

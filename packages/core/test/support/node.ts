@@ -36,6 +36,8 @@ export class TestNode {
   private wakeToken = 0;
   private ticks = 0;
   private tickedAt = -1;
+  /** The wish to drain that stands; host I/O is held as long as it does. */
+  draining: string | undefined;
   private resync: { token: object; session: number } | undefined;
 
   constructor(
@@ -70,7 +72,11 @@ export class TestNode {
   }
 
   get mayAcknowledgeAlone(): boolean {
-    return this.isRunning && this.gate.host === 'open' && (this.gate.legs === 'own' || this.gate.legs === 'own-and-target');
+    return (
+      this.isRunning &&
+      this.gate.host === 'open' &&
+      (this.gate.legs === 'own' || this.gate.legs === 'own-and-target')
+    );
   }
 
   introduction(): Introduction {
@@ -86,6 +92,7 @@ export class TestNode {
     this.inbox = [];
     this.syncing = false;
     this.resync = undefined;
+    this.draining = undefined;
     const options: PolarizationOptions = {
       groupId: 'g',
       nodeId: this.id,
@@ -144,14 +151,21 @@ export class TestNode {
     this.arm();
   }
 
-  private tell(before: PolarizationState, state: PolarizationState, effects: readonly PolarizationEffect[]): void {
+  private tell(
+    before: PolarizationState,
+    state: PolarizationState,
+    effects: readonly PolarizationEffect[],
+  ): void {
     const said = new Set<string>();
     for (const effect of effects) {
-      if (effect.kind === 'report') said.add(`${effect.level === 'alarm' ? 'ALARM: ' : ''}${explain(effect.because)}`);
+      if (effect.kind === 'report')
+        said.add(`${effect.level === 'alarm' ? 'ALARM: ' : ''}${explain(effect.because)}`);
       if (effect.kind === 'answer') said.add(`${effect.ok ? 'done' : 'refused'}: ${effect.detail}`);
     }
     const changed = before.mode !== state.mode || before.gate.host !== state.gate.host;
-    const now = changed ? `[${state.mode}, epoch ${String(state.record.epoch)}, host ${state.gate.host}] ` : '';
+    const now = changed
+      ? `[${state.mode}, epoch ${String(state.record.epoch)}, host ${state.gate.host}] `
+      : '';
     const gate = effects.find((effect) => effect.kind === 'set-gate');
     if (said.size === 0 && changed) said.add(gate === undefined ? '' : explain(gate.because));
     for (const text of said) this.world.log(`${this.id}: ${now}${text}`.trimEnd());
@@ -181,7 +195,8 @@ export class TestNode {
       case 'persist': {
         const record = structuredClone(effect.record);
         this.later(this.persistMs ?? world.options.persistMs ?? 1, () => {
-          if (record.epoch < this.disk.epoch) throw new Error(`node ${this.id}: epoch ${String(this.disk.epoch)} then ${String(record.epoch)}`);
+          if (record.epoch < this.disk.epoch)
+            throw new Error(`node ${this.id}: epoch ${String(this.disk.epoch)} then ${String(record.epoch)}`);
           this.disk = record;
           if (record.mode === 'mirrored') this.lostPower = false;
           this.done(effect.id);
@@ -196,10 +211,7 @@ export class TestNode {
         this.ask(effect);
         return;
       case 'drain':
-        this.later(1, () => {
-          this.done(effect.id);
-          this.dispatch({ kind: 'drained', effect: effect.id });
-        });
+        this.drain(effect.id);
         return;
       case 'start-resync':
         this.startResync(effect);
@@ -212,6 +224,7 @@ export class TestNode {
         world.drop(this.id, effect.session);
         break;
       case 'set-gate':
+        this.draining = undefined;
         if (effect.gate.mode !== 'syncTarget') this.syncing = false;
         break;
       case 'answer':
@@ -219,6 +232,26 @@ export class TestNode {
         break;
     }
     this.done(effect.id);
+  }
+
+  /** Beside a target, nothing is in flight only when it has everything. */
+  private drain(id: string): void {
+    this.draining = id;
+    const { world } = this;
+    const tryIt = (): void => {
+      if (this.draining !== id) return;
+      const peer = world.nodes[this.id === 'a' ? 'b' : 'a'];
+      const isWhole =
+        this.gate.legs !== 'own-and-target' || [...this.copy].every((write) => peer.copy.has(write));
+      if (!isWhole) {
+        this.later(5, tryIt);
+        return;
+      }
+      // Host I/O stays held until the next gate.
+      this.done(id);
+      this.dispatch({ kind: 'drained', effect: id });
+    };
+    this.later(1, tryIt);
   }
 
   private ask(effect: Extract<PolarizationEffect, { kind: 'ask-witness' }>): void {
@@ -230,7 +263,9 @@ export class TestNode {
       this.done(effect.id);
       this.dispatch({ kind: 'witness-answered', effect: effect.id, answer });
     };
-    this.later(world.timing.witnessCallTimeoutMs, () => reply({ kind: 'unreachable', detail: 'no answer in time' }));
+    this.later(world.timing.witnessCallTimeoutMs, () =>
+      reply({ kind: 'unreachable', detail: 'no answer in time' }),
+    );
     if (world.cuts.has(`${id}>w`)) return;
     world.after(world.delayMs, () => {
       const { call, epoch, fromEpoch, lineageId, incarnation, history } = effect;
@@ -260,8 +295,15 @@ export class TestNode {
     const tryIt = (): void => {
       if (this.resync?.token !== token) return;
       const { session } = world;
-      const linked = session?.numbers[this.id] === effect.session && session.open[this.id] && session.open[peer.id];
-      if (linked === true && peer.isServing && peer.syncing && !world.cuts.has('a>b') && !world.cuts.has('b>a')) {
+      const linked =
+        session?.numbers[this.id] === effect.session && session.open[this.id] && session.open[peer.id];
+      if (
+        linked === true &&
+        peer.isServing &&
+        peer.syncing &&
+        !world.cuts.has('a>b') &&
+        !world.cuts.has('b>a')
+      ) {
         peer.copy = new Set(this.copy);
         this.dispatch({ kind: 'resync-caught-up', effect: effect.id, movedBytes: 4096 });
       } else {
@@ -279,7 +321,10 @@ export class TestNode {
       if (token !== this.wakeToken) return;
       this.ticks = this.tickedAt === this.world.now ? this.ticks + 1 : 0;
       this.tickedAt = this.world.now;
-      if (this.ticks > 20) throw new Error(`node ${this.id} asks for ticks for ever:\n${this.world.lines.join('\n')}\n${JSON.stringify(this.state, null, 1)}`);
+      if (this.ticks > 20)
+        throw new Error(
+          `node ${this.id} asks for ticks for ever:\n${this.world.lines.join('\n')}\n${JSON.stringify(this.state, null, 1)}`,
+        );
       this.dispatch({ kind: 'tick' });
     });
   }

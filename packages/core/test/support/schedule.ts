@@ -6,9 +6,16 @@ export type Mishap =
   | { readonly kind: 'cut' | 'heal'; readonly direction: string }
   | { readonly kind: 'cut-link' | 'heal-link' | 'reset' | 'witness-doubts' | 'witness-forgets' }
   | { readonly kind: 'crash' | 'power-loss'; readonly node: NodeId; readonly landed: boolean }
-  | { readonly kind: 'start' | 'pause' | 'handover' | 'pause-mirror' | 'resume-mirror' | 'evidence'; readonly node: NodeId }
+  | {
+      readonly kind: 'start' | 'pause' | 'handover' | 'pause-mirror' | 'resume-mirror' | 'evidence';
+      readonly node: NodeId;
+    }
   | { readonly kind: 'resume'; readonly node: NodeId; readonly tells: boolean }
-  | { readonly kind: 'health'; readonly node: NodeId; readonly level: 'ok' | 'degraded' | 'unhealthySoft' | 'unhealthyHard' }
+  | {
+      readonly kind: 'health';
+      readonly node: NodeId;
+      readonly level: 'ok' | 'degraded' | 'unhealthySoft' | 'unhealthyHard';
+    }
   | { readonly kind: 'initiators'; readonly node: NodeId; readonly count: number }
   | { readonly kind: 'slow-disk'; readonly node: NodeId; readonly persistMs: number };
 
@@ -24,9 +31,18 @@ const mishap: fc.Arbitrary<Mishap> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('cut', 'heal'), direction }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('cut-link', 'heal-link', 'reset') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('witness-doubts', 'witness-forgets') }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('crash', 'power-loss'), node, landed: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constantFrom('crash', 'power-loss'), node, landed: fc.boolean() }),
+  },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('start'), node }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('pause', 'handover', 'pause-mirror', 'resume-mirror', 'evidence'), node }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('pause', 'handover', 'pause-mirror', 'resume-mirror', 'evidence'),
+      node,
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('resume'), node, tells: fc.boolean() }) },
   {
     weight: 2,
@@ -36,8 +52,14 @@ const mishap: fc.Arbitrary<Mishap> = fc.oneof(
       level: fc.constantFrom('ok', 'degraded', 'unhealthySoft', 'unhealthyHard'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('initiators'), node, count: fc.constantFrom(0, 2) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('slow-disk'), node, persistMs: fc.constantFrom(1, 40, 900) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('initiators'), node, count: fc.constantFrom(0, 2) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('slow-disk'), node, persistMs: fc.constantFrom(1, 40, 900) }),
+  },
 );
 
 export const schedules: fc.Arbitrary<readonly Planned[]> = fc.array(

@@ -1,4 +1,11 @@
-import { lan, metro, type DataState, type FaultModel, type HealthLevel, type NodeRecord } from '../../src/index.js';
+import {
+  lan,
+  metro,
+  type DataState,
+  type FaultModel,
+  type HealthLevel,
+  type NodeRecord,
+} from '../../src/index.js';
 import { watch } from './checks.js';
 import type { NodeId } from './node.js';
 import { other, World, type WorldOptions } from './world.js';
@@ -25,7 +32,15 @@ interface Story {
 }
 
 function parse(head: string): Story {
-  const story: Story = { options: {}, happenings: [], expectations: [], records: {}, fromStart: false, unchecked: false, end: 0 };
+  const story: Story = {
+    options: {},
+    happenings: [],
+    expectations: [],
+    records: {},
+    fromStart: false,
+    unchecked: false,
+    end: 0,
+  };
   for (const line of head.split('\n')) {
     const words = line.split(' ').filter((word) => word !== '');
     const [first, second, third] = words;
@@ -33,7 +48,8 @@ function parse(head: string): Story {
     if (first === 'at') story.happenings.push({ at: Number(second), words: words.slice(2) });
     else if (first === 'end') story.end = Number(second);
     else if (first === 'expect') story.expectations.push({ node: node(second), mode: third ?? '' });
-    else if (first === 'elected') story.options.faultModel = { kind: 'preElected', node: node(second) } satisfies FaultModel;
+    else if (first === 'elected')
+      story.options.faultModel = { kind: 'preElected', node: node(second) } satisfies FaultModel;
     else if (first === 'timing') story.options.timing = second === 'metro' ? metro : lan;
     else if (first === 'persist') story.options.persistMs = Number(second);
     else if (first === 'delay') story.options.delayMs = Number(second);
@@ -81,7 +97,8 @@ export function tell(text: string): string {
   if (!story.fromStart) {
     world.runUntil(1_000);
     const { a, b } = world.nodes;
-    if (a.live.mode !== 'mirrored' || b.live.mode !== 'mirrored') throw new Error(`no mirror:\n${world.lines.join('\n')}`);
+    if (a.live.mode !== 'mirrored' || b.live.mode !== 'mirrored')
+      throw new Error(`no mirror:\n${world.lines.join('\n')}`);
     world.lines.length = 0;
   }
   const zero = world.now;
@@ -94,7 +111,9 @@ export function tell(text: string): string {
   }
   world.runUntil(zero + story.end);
   const { a, b } = world.nodes;
-  const ends = [a, b].map((one) => `${one.id} is ${one.isRunning ? `${one.live.mode} (host I/O ${one.gate.host})` : 'down'}`);
+  const ends = [a, b].map(
+    (one) => `${one.id} is ${one.isRunning ? `${one.live.mode} (host I/O ${one.gate.host})` : 'down'}`,
+  );
   for (const { node: id, mode } of story.expectations) {
     const actual = world.nodes[id].isRunning ? world.nodes[id].live.mode : 'down';
     if (actual !== mode) throw new Error(`node ${id} is ${actual}, not ${mode}\n${world.lines.join('\n')}`);
@@ -118,13 +137,16 @@ function measure(world: World): () => string {
   return () => {
     const open = world.now - last;
     const longestText = `longest pause that a host saw: ${String(Math.round(longest))} ms`;
-    return open > 100 ? `${longestText}; nothing is served for the last ${String(Math.round(open))} ms` : longestText;
+    return open > 100
+      ? `${longestText}; nothing is served for the last ${String(Math.round(open))} ms`
+      : longestText;
   };
 }
 
 function happen(world: World, words: readonly string[]): void {
   const [what = '', first = '', second = ''] = words;
-  const ways = first === 'link' ? ['a>b', 'b>a'] : first === 'witness' ? ['a>w', 'w>a', 'b>w', 'w>b'] : [first];
+  const ways =
+    first === 'link' ? ['a>b', 'b>a'] : first === 'witness' ? ['a>w', 'w>a', 'b>w', 'w>b'] : [first];
   switch (what) {
     case 'cut':
       for (const way of ways) world.cut(way);
@@ -166,7 +188,11 @@ function happenAt(world: World, id: NodeId, what: string, detail: string): void 
       at.resume(Number(detail));
       return;
     case 'health':
-      at.dispatch({ kind: 'health-changed', level: detail as HealthLevel, reasons: ['told so by the story'] });
+      at.dispatch({
+        kind: 'health-changed',
+        level: detail as HealthLevel,
+        reasons: ['told so by the story'],
+      });
       return;
     case 'initiators':
       at.dispatch({ kind: 'initiators-changed', initiators: Number(detail) });
@@ -200,7 +226,11 @@ function happenAt(world: World, id: NodeId, what: string, detail: string): void 
 function operate(world: World, id: NodeId, command: string): void {
   switch (command) {
     case 'force-survivor':
-      world.command(id, { kind: 'force-survivor', expectedEpoch: world.nodes[id].live.record.epoch, acknowledgeDataLoss: true });
+      world.command(id, {
+        kind: 'force-survivor',
+        expectedEpoch: world.nodes[id].live.record.epoch,
+        acknowledgeDataLoss: true,
+      });
       return;
     case 'gives-way':
       world.command(id, { kind: 'resolve-split-brain', victim: id });

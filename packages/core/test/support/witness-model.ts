@@ -69,14 +69,16 @@ export class WitnessModel {
   private register(q: WitnessQuestion): WitnessAnswer {
     const own = this.words.get(q.nodeId);
     const isCurrent = q.epoch === this.epoch && q.lineageId === this.lineageId;
-    const movesOn = this.state === 'EMPTY' || q.epoch > this.epoch || (isCurrent && (this.owner ?? q.nodeId) === q.nodeId);
+    const movesOn =
+      this.state === 'EMPTY' || q.epoch > this.epoch || (isCurrent && (this.owner ?? q.nodeId) === q.nodeId);
     if ((own !== undefined && own.epoch > q.epoch) || !movesOn) return this.say('denied');
     this.words.set(q.nodeId, { epoch: q.epoch, lineageId: q.lineageId });
     const agree = this.members.every((member) => {
       const word = this.words.get(member);
       return word?.epoch === q.epoch && word.lineageId === q.lineageId;
     });
-    if (agree && (this.state === 'EMPTY' || q.epoch > this.epoch || this.state === 'REGISTERED')) this.settle(q);
+    if (agree && (this.state === 'EMPTY' || q.epoch > this.epoch || this.state === 'REGISTERED'))
+      this.settle(q);
     return this.say('granted');
   }
 
@@ -100,7 +102,9 @@ export class WitnessModel {
     const isNewer = this.state === 'EMPTY' || q.epoch > this.epoch;
     const aboveWords = [...this.words.values()].every((word) => q.epoch > word.epoch);
     const descends =
-      this.owner === undefined || this.owner === q.nodeId || (q.history ?? []).some((past) => past.lineageId === this.lineageId);
+      this.owner === undefined ||
+      this.owner === q.nodeId ||
+      (q.history ?? []).some((past) => past.lineageId === this.lineageId);
     if (!isNewer || !aboveWords || !descends) return this.say('denied');
     return this.own(q, undefined);
   }
@@ -108,8 +112,10 @@ export class WitnessModel {
   private rejoin(q: WitnessQuestion): WitnessAnswer {
     if (this.state === 'EMPTY') return this.say('not-registered');
     if (this.quarantined) return this.say('quarantined');
-    if (this.state === 'REGISTERED' && q.epoch === this.epoch && q.lineageId === this.lineageId) return this.say('granted');
-    if (q.epoch <= this.epoch || (this.owner !== undefined && this.owner !== q.nodeId)) return this.say('denied');
+    if (this.state === 'REGISTERED' && q.epoch === this.epoch && q.lineageId === this.lineageId)
+      return this.say('granted');
+    if (q.epoch <= this.epoch || (this.owner !== undefined && this.owner !== q.nodeId))
+      return this.say('denied');
     this.settle(q);
     return this.say('granted');
   }
@@ -126,7 +132,8 @@ export class WitnessModel {
   private own(q: WitnessQuestion, fromEpoch: number | undefined): WitnessAnswer {
     const key = `${this.incarnation}/${String(q.epoch)}`;
     const before = this.owners.get(key);
-    if (before !== undefined && before !== q.nodeId) throw new Error(`epoch ${key} has two owners: ${before} and ${q.nodeId}`);
+    if (before !== undefined && before !== q.nodeId)
+      throw new Error(`epoch ${key} has two owners: ${before} and ${q.nodeId}`);
     this.owners.set(key, q.nodeId);
     this.state = 'AUTO_PROMOTED';
     this.epoch = q.epoch;

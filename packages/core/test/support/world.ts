@@ -67,7 +67,13 @@ export class World {
   constructor(readonly options: WorldOptions = {}) {
     this.timing = options.timing ?? lan;
     const make = (id: NodeId): TestNode =>
-      new TestNode(this, id, options.records?.[id] ?? fresh(id), options.rates?.[id] ?? 1, options.policy ?? ttlPolarization);
+      new TestNode(
+        this,
+        id,
+        options.records?.[id] ?? fresh(id),
+        options.rates?.[id] ?? 1,
+        options.policy ?? ttlPolarization,
+      );
     this.nodes = { a: make('a'), b: make('b') };
   }
 
@@ -87,7 +93,11 @@ export class World {
     for (;;) {
       let next: Entry | undefined;
       for (const entry of this.queue) {
-        if (entry.at <= time && (next === undefined || entry.at < next.at || (entry.at === next.at && entry.order < next.order))) next = entry;
+        if (
+          entry.at <= time &&
+          (next === undefined || entry.at < next.at || (entry.at === next.at && entry.order < next.order))
+        )
+          next = entry;
       }
       if (next === undefined) break;
       this.queue.splice(this.queue.indexOf(next), 1);
@@ -167,7 +177,11 @@ export class World {
   }
 
   /** One message of the session with that number at `from`. In order, delayed, and swallowed while the direction is cut. */
-  send(from: NodeId, number: number, message: Extract<PolarizationEvent, { kind: 'peer-message' }>['message']): void {
+  send(
+    from: NodeId,
+    number: number,
+    message: Extract<PolarizationEvent, { kind: 'peer-message' }>['message'],
+  ): void {
     const { session } = this;
     if (session === undefined || session.numbers[from] !== number || !session.open[from]) return;
     const to = other(from);
@@ -179,7 +193,8 @@ export class World {
       }
     };
     const direction = `${from}>${to}`;
-    if (this.cuts.has(direction) || session.waiting.some((waiting) => waiting.to === to)) session.waiting.push({ to, deliver });
+    if (this.cuts.has(direction) || session.waiting.some((waiting) => waiting.to === to))
+      session.waiting.push({ to, deliver });
     else this.after(this.delayMs, deliver);
   }
 
@@ -235,14 +250,28 @@ export class World {
     this.connecting = true;
     this.after(this.delayMs, () => {
       this.connecting = false;
-      if (blocked() || a.incarnation !== lives[0] || b.incarnation !== lives[1] || !a.isRunning || !b.isRunning) {
+      if (
+        blocked() ||
+        a.incarnation !== lives[0] ||
+        b.incarnation !== lives[1] ||
+        !a.isRunning ||
+        !b.isRunning
+      ) {
         this.connectSoon();
         return;
       }
       this.sessions += 1;
-      this.session = { numbers: { a: this.sessions, b: this.sessions }, open: { a: true, b: true }, waiting: [] };
+      this.session = {
+        numbers: { a: this.sessions, b: this.sessions },
+        open: { a: true, b: true },
+        waiting: [],
+      };
       for (const id of ['a', 'b'] as const) {
-        this.nodes[id].dispatch({ kind: 'peer-connected', session: this.sessions, introduction: introductions[id] });
+        this.nodes[id].dispatch({
+          kind: 'peer-connected',
+          session: this.sessions,
+          introduction: introductions[id],
+        });
       }
     });
   }
@@ -251,12 +280,21 @@ export class World {
   write(id: NodeId): boolean {
     const node = this.nodes[id];
     const { gate } = node;
-    if (!node.isServing || gate.host !== 'open') return false;
+    if (!node.isServing || gate.host !== 'open' || node.draining !== undefined) return false;
     const write = (this.writes += 1);
     const peer = this.nodes[other(id)];
-    const linked = this.session?.open[id] === true && this.session.open[other(id)] && !this.cuts.has('a>b') && !this.cuts.has('b>a');
+    const linked =
+      this.session?.open[id] === true &&
+      this.session.open[other(id)] &&
+      !this.cuts.has('a>b') &&
+      !this.cuts.has('b>a');
     if (gate.legs === 'both') {
-      const takes = linked && peer.isServing && peer.gate.mode === 'mirrored' && peer.gate.epoch === gate.epoch && peer.gate.lineageId === gate.lineageId;
+      const takes =
+        linked &&
+        peer.isServing &&
+        peer.gate.mode === 'mirrored' &&
+        peer.gate.epoch === gate.epoch &&
+        peer.gate.lineageId === gate.lineageId;
       // Applied at the own leg and not acknowledged: it may surface later, or be rolled back.
       if (!takes) return false;
       peer.copy.add(write);

@@ -15,7 +15,10 @@ describe('stories that an operator can read', () => {
   test('every row of the scenario table is told', () => {
     for (let row = 1; row <= 23; row += 1) {
       const prefix = `row-${String(row).padStart(2, '0')}-`;
-      expect(names.some((name) => name.startsWith(prefix)), prefix).toBe(true);
+      expect(
+        names.some((name) => name.startsWith(prefix)),
+        prefix,
+      ).toBe(true);
     }
   });
 });

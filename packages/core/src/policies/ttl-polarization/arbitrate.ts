@@ -22,7 +22,8 @@ export function maySurvive(state: PolarizationState): boolean {
  * witness's word, and that the other has stopped is `peerStopsAt`.
  */
 export function askAt(state: PolarizationState): Millis | undefined {
-  if (!maySurvive(state) || state.saving !== undefined || state.operation?.kind === 'stopping') return undefined;
+  if (!maySurvive(state) || state.saving !== undefined || state.operation?.kind === 'stopping')
+    return undefined;
   const delay = healthDelayMs(ladderLevel(state), state.self.timing.unhealthyDelayMs);
   if (delay === undefined) return undefined;
   const at =

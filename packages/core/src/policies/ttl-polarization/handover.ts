@@ -5,7 +5,7 @@ import { atLeast, ownLevel } from './health.js';
 import { peerStopsAt, stopLeases } from './lease.js';
 import { matches } from './mirror.js';
 import { historyBehind, nextRecord } from './record.js';
-import type { Operation, PolarizationState } from './state.js';
+import type { Continuation, Operation, PolarizationState } from './state.js';
 import type { Turn } from './turn.js';
 import type { PolarizationMessage } from './types.js';
 
@@ -14,6 +14,10 @@ type AcceptWin = Extract<PolarizationMessage, { kind: 'accept-win' }>;
 type CommitWin = Extract<PolarizationMessage, { kind: 'commit-win' }>;
 type PauseRequest = Extract<PolarizationMessage, { kind: 'pause-request' }>;
 type Fencing = Extract<Operation, { kind: 'fencing' }>;
+type HandedOver = Extract<Continuation, { kind: 'handed-over' }>;
+
+/** Why a handover is complete although the peer has not said so. */
+export const foundInIntroduction = 'this node is fenced; the peer finds that in its introduction';
 
 /*
  * One-sided handover: offer (still serving) - accept (nothing changes) - stop, drain, write down that the peer goes on - commit -
@@ -71,7 +75,7 @@ export function offer(turn: Turn, commandId: string | undefined): void {
   const because = {
     kind: 'handover-offer',
     level: ownLevel(state),
-    forMs: turn.at - state.health.since,
+    forMs: state.legFailure === undefined ? turn.at - state.health.since : 0,
     epoch,
   } as const;
   turn.begin({
@@ -150,17 +154,22 @@ export function fenceForPeer(turn: Turn, operation: Fencing): void {
       sequencer: state.self.peerId,
       dataState: 'outdated',
     }),
-    { kind: 'handed-over', session: operation.session, lineageId: operation.lineageId },
+    {
+      kind: 'handed-over',
+      session: operation.session,
+      lineageId: operation.lineageId,
+      ...(operation.commandId === undefined ? {} : { commandId: operation.commandId }),
+    },
     because,
   );
 }
 
 /** Fenced durably: now the peer may serve, and is told so. */
-export function commitHandover(turn: Turn, session: number, lineageId: string): void {
+export function commitHandover(turn: Turn, then: HandedOver): void {
   const { state } = turn;
-  const { record, operation, peer } = state;
+  const { record, peer } = state;
+  const { session, lineageId, commandId } = then;
   const because = { kind: 'fenced', epoch: record.epoch, owner: record.owner } as const;
-  const commandId = operation?.kind === 'fencing' ? operation.commandId : undefined;
   turn.patch({
     mode: record.mode === 'paused' ? 'paused' : 'fenced',
     operation: undefined,
@@ -168,7 +177,10 @@ export function commitHandover(turn: Turn, session: number, lineageId: string): 
   });
   turn.setGate(because, true);
   turn.report('warning', because);
-  if (peer?.session !== session) return;
+  if (peer?.session !== session) {
+    if (commandId !== undefined) turn.answer(commandId, 'handover', true, foundInIntroduction);
+    return;
+  }
   turn.send({ kind: 'commit-win', epoch: record.epoch, lineageId }, because);
   turn.begin({
     kind: 'handing',

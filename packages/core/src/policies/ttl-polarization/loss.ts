@@ -1,9 +1,12 @@
 import type { FencingEvidence } from '../../ports/fencer.js';
 import { suspend } from './alone.js';
-import { cancelHandover } from './handover.js';
+import { cancelHandover, foundInIntroduction } from './handover.js';
 import { dropOwnLease } from './lease.js';
+import { drainGivenUpAt } from './mirror.js';
 import type { LossCause } from './reasons.js';
 import { interruptResync } from './resync.js';
+import type { Millis } from '../../kernel/time.js';
+import type { PolarizationState } from './state.js';
 import type { Turn } from './turn.js';
 import type { PolarizationFact } from './types.js';
 
@@ -24,6 +27,7 @@ export function onConnected(turn: Turn, event: Connected): void {
       connectedAt: turn.at,
       introduction: event.introduction,
       healthAt: turn.at,
+      heardAt: turn.at,
       proposeAt: turn.at,
     },
   });
@@ -36,18 +40,16 @@ function dropConversation(turn: Turn, detail: string): void {
   if (operation.kind === 'handing' || operation.kind === 'proposing') {
     turn.patch({ operation: undefined });
     if (operation.kind === 'handing' && operation.commandId !== undefined) {
-      turn.answer(
-        operation.commandId,
-        'handover',
-        true,
-        'this node is fenced; the peer finds that in its introduction',
-      );
+      turn.answer(operation.commandId, 'handover', true, foundInIntroduction);
     }
     return;
   }
   if (operation.kind === 'fencing') {
+    if (turn.state.saving !== undefined) return;
     // Not written down yet: this node has promised nothing.
     turn.patch({ operation: undefined });
+    // Ends the drain: mirrored, hosts go on; otherwise the loss that follows sets a gate of its own.
+    turn.setGate({ kind: 'handover-cancelled', detail }, true);
     turn.report('warning', { kind: 'handover-cancelled', detail });
     if (operation.commandId !== undefined) turn.answer(operation.commandId, 'handover', false, detail);
     return;
@@ -72,6 +74,25 @@ export function onSessionLost(turn: Turn, cause: LossCause, detail: string, hang
   }
   turn.patch({ peer: undefined });
   if (mode === 'syncSource' || mode === 'syncTarget') interruptResync(turn, detail);
+}
+
+/** Where no lease tells that the peer has fallen silent, its health words do: they wait for no disk. */
+export function silentAt(state: PolarizationState): Millis | undefined {
+  if (state.peer === undefined || state.mode === 'mirrored') return undefined;
+  return state.peer.heardAt + state.self.timing.healthFreshMs;
+}
+
+export function loseSilentPeer(turn: Turn): void {
+  const due = silentAt(turn.state);
+  const { peer } = turn.state;
+  if (due === undefined || peer === undefined || turn.at < due) return;
+  onSessionLost(turn, 'peer-silent', `${String(Math.round(turn.at - peer.heardAt))} ms`, true);
+}
+
+export function loseUndrainedTarget(turn: Turn): void {
+  const due = drainGivenUpAt(turn.state);
+  if (due === undefined || turn.at < due) return;
+  onSessionLost(turn, 'replication-silent', 'the last writes before the mirror were not acknowledged', true);
 }
 
 /** Certain knowledge about one life of the peer. Anything less, or about another life, changes nothing. */

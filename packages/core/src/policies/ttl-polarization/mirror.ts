@@ -1,7 +1,8 @@
 import { freshRound } from './alone.js';
 import { emptyLease, startLeases } from './lease.js';
 import { historyBehind, nextRecord } from './record.js';
-import type { Operation } from './state.js';
+import type { Millis } from '../../kernel/time.js';
+import type { Operation, PolarizationState } from './state.js';
 import type { Turn } from './turn.js';
 import type { NodeRecord, PolarizationMessage } from './types.js';
 import { renewDuty } from './witness.js';
@@ -113,7 +114,14 @@ export function onPrepared(turn: Turn, prepared: Prepared): void {
   if (operation?.kind !== 'preparing' || !matches(operation, prepared)) return;
   const effect = turn.wish({ kind: 'drain', flush: false }, { kind: 'prepared', epoch: prepared.epoch });
   const { session, epoch, lineageId } = operation;
-  turn.begin({ kind: 'draining', session, epoch, lineageId, effect });
+  turn.begin({ kind: 'draining', session, epoch, lineageId, effect, since: turn.at });
+}
+
+/** Hosts wait while the last writes reach the target: a target that does not take them in time is a lost one. */
+export function drainGivenUpAt(state: PolarizationState): Millis | undefined {
+  const { operation, self } = state;
+  if (operation?.kind !== 'draining' || state.saving !== undefined) return undefined;
+  return operation.since + self.timing.peerCallTries * self.timing.peerCallTimeoutMs;
 }
 
 /** Source: host I/O is held and nothing is in flight: the mirror begins with this record. */

@@ -38,7 +38,7 @@ function goOn(turn: Turn, then: Continuation): void {
       }
       break;
     case 'handed-over':
-      commitHandover(turn, then.session, then.lineageId);
+      commitHandover(turn, then);
       break;
     case 'sync-target':
       startAsTarget(turn, then.session, then.full);

@@ -8,6 +8,7 @@ export type LossCause =
   | 'replication-silent'
   | 'peer-says-lost'
   | 'clock-stalled'
+  | 'peer-silent'
   | 'peer-restarted'
   | 'peer-left-mirror'
   | 'fencing-evidence'
@@ -109,6 +110,7 @@ const causes: Readonly<Record<LossCause, string>> = {
   'replication-silent': 'the peer neither acknowledged a write nor said that it works on it',
   'peer-says-lost': 'the peer says that it has lost this node',
   'clock-stalled': 'this process stood still for longer than the drain bound',
+  'peer-silent': 'nothing at all has come from the peer for as long as its health words stay fresh',
   'peer-restarted': 'the peer came back as a new process',
   'peer-left-mirror': 'the peer does not mirror any more',
   'fencing-evidence': 'the end of the peer is proved',
@@ -116,13 +118,13 @@ const causes: Readonly<Record<LossCause, string>> = {
 };
 
 const words: Readonly<Record<AloneBy, string>> = {
-  witness: 'the witness granted',
-  'pre-election': 'this node was elected beforehand for',
-  handover: 'the peer handed over',
-  'peer-fenced': 'the peer has fenced itself in favour of this node at',
-  'own-record': 'the own record, confirmed after the start, says',
-  operator: 'an operator ordered',
-  pause: 'an operator paused mirroring at',
+  witness: 'the witness has granted it',
+  'pre-election': 'it was elected beforehand',
+  handover: 'the peer has handed over',
+  'peer-fenced': 'the peer has fenced itself in its favour',
+  'own-record': 'its own record says so and has been confirmed since the start',
+  operator: 'an operator has ordered it',
+  pause: 'an operator has paused mirroring',
 };
 
 const ms = (span: DurationMs): string => `${String(Math.round(span))} ms`;
@@ -139,7 +141,7 @@ const sentences: Sentences = {
   resumed: (it) =>
     `mirroring goes on in epoch ${it.epoch}: the same peer came back after ${ms(it.afterMs)}, and nobody had asked the witness`,
   'serves-alone': (it) =>
-    `node ${it.node} serves alone ${ms(it.sinceLossMs)} after the loss, ${ms(it.peerQuietMs)} after the peer had stopped for certain; ${words[it.by]} epoch ${it.epoch}`,
+    `node ${it.node} serves alone in epoch ${it.epoch}: ${words[it.by]}${it.sinceLossMs > 0 ? `, ${ms(it.sinceLossMs)} after the loss` : ''}, and the peer has stopped for certain ${it.peerQuietMs >= 0 ? `since ${ms(it.peerQuietMs)}` : `in ${ms(-it.peerQuietMs)}`}`,
   'peer-fenced': (it) =>
     `node ${it.peer} has fenced itself in favour of this node, so epoch ${it.epoch} needs nobody else's word`,
   'peer-owns': (it) =>
@@ -180,7 +182,7 @@ const sentences: Sentences = {
   'witness-reachable': (it) =>
     it.reachable
       ? 'the witness answers again'
-      : 'the witness does not answer; both nodes go on, but a second fault would stop service',
+      : 'the witness does not answer; service goes on, but a second fault would stop it',
   'fencing-evidence': (it) =>
     `the life ${it.bootId} of the peer has ended for certain (${it.how}), so its lease needs no wait`,
   'clock-stalled': (it) =>
@@ -210,7 +212,7 @@ const sentences: Sentences = {
 /** One English sentence for operators, with the numbers that decided. */
 export function explain(because: Because): string {
   // The table is indexed by the very kind of its argument, which the compiler cannot follow through a union.
-  const words = sentences[because.kind] as (because: Because) => string;
-  const text = words(because);
+  const say = sentences[because.kind] as (because: Because) => string;
+  const text = say(because);
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

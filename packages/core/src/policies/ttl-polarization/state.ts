@@ -38,6 +38,8 @@ export interface PeerView {
   readonly introduction: Introduction;
   /** When the peer last spoke of its health. */
   readonly healthAt: Millis;
+  /** When anything last came in this session. */
+  readonly heardAt: Millis;
   /** Nothing is proposed before this: the peer has refused, or said that it is busy. */
   readonly proposeAt: Millis;
   /** What this node has last told of itself, to tell only changes. */
@@ -79,7 +81,12 @@ export interface LeaseBook {
 export type Continuation =
   | { readonly kind: 'serve-alone'; readonly by: AloneBy }
   | { readonly kind: 'fenced' }
-  | { readonly kind: 'handed-over'; readonly session: number; readonly lineageId: string }
+  | {
+      readonly kind: 'handed-over';
+      readonly session: number;
+      readonly lineageId: string;
+      readonly commandId?: string;
+    }
   | { readonly kind: 'sync-target'; readonly session: number; readonly full: boolean }
   | { readonly kind: 'sync-source'; readonly session: number; readonly full: boolean }
   | { readonly kind: 'prepared'; readonly session: number }
@@ -123,6 +130,7 @@ export type Operation =
       readonly session: number;
       readonly epoch: number;
       readonly lineageId: string;
+      readonly since: Millis;
       readonly effect: EffectId;
     }
   /** Offered the own role; serving as before. */

@@ -27,8 +27,16 @@ import {
 import { introduce } from './introduce.js';
 import { invariants } from './invariants.js';
 import { leaseLostAt, onGrant, onRequest, requestDueAt, requestIfDue } from './lease.js';
-import { onConnected, onEvidence, onSessionLost, onStalled } from './loss.js';
-import { commitMirror, onCaughtUp, onCommit, onPrepare, onPrepared } from './mirror.js';
+import {
+  loseSilentPeer,
+  loseUndrainedTarget,
+  onConnected,
+  onEvidence,
+  onSessionLost,
+  onStalled,
+  silentAt,
+} from './loss.js';
+import { commitMirror, drainGivenUpAt, onCaughtUp, onCommit, onPrepare, onPrepared } from './mirror.js';
 import type { PolarizationOptions } from './options.js';
 import { onPersistFailed, onPersisted, persistRetryAt, retryPersistIfDue } from './persisted.js';
 import { nextRecord } from './record.js';
@@ -65,7 +73,9 @@ function handle(turn: Turn, event: PolarizationEvent): void {
       if (turn.state.peer?.session === event.session) onSessionLost(turn, 'disconnected', event.cause, false);
       break;
     case 'peer-message':
-      if (turn.state.peer?.session === event.session) onMessage(turn, event.message);
+      if (turn.state.peer?.session !== event.session) break;
+      turn.patch({ peer: { ...turn.state.peer, heardAt: turn.at } });
+      onMessage(turn, event.message);
       break;
     case 'replication-silent':
       if (turn.state.peer?.session === event.session) {
@@ -210,6 +220,8 @@ function carried(state: PolarizationState) {
 function settle(turn: Turn): void {
   const lost = leaseLostAt(turn.state);
   if (lost !== undefined && turn.at >= lost) onSessionLost(turn, 'lease-silent', 'no answer in time', true);
+  loseSilentPeer(turn);
+  loseUndrainedTarget(turn);
   giveUpClaimIfDue(turn);
   retryPersistIfDue(turn);
   updateUnreached(turn);
@@ -247,6 +259,8 @@ function tellMode(turn: Turn): void {
 const due: readonly ((state: PolarizationState) => Millis | undefined)[] = [
   (state) => (state.booted ? undefined : state.startedAt),
   leaseLostAt,
+  silentAt,
+  drainGivenUpAt,
   requestDueAt,
   claimGivenUpAt,
   persistRetryAt,

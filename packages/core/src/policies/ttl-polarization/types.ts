@@ -169,7 +169,11 @@ export type PolarizationFact =
   | { readonly kind: 'persist-failed'; readonly effect: EffectId; readonly detail: string }
   /** Result of `ask-witness`. */
   | { readonly kind: 'witness-answered'; readonly effect: EffectId; readonly answer: WitnessAnswer }
-  /** Result of `drain`: host I/O is held, and nothing is in flight on this node (with `flush`: the leg is flushed). */
+  /**
+   * Result of `drain`: host I/O is held, and nothing is in flight on this node (with `flush`: the leg is flushed). Under
+   * `own-and-target` that includes the target: it has acknowledged everything, and the dirty map is empty. If it does not, this
+   * never comes, and the next gate ends the wish.
+   */
   | { readonly kind: 'drained'; readonly effect: EffectId }
   /** Result of `start-resync` at the source: every block was equal once, and host writes go to both. */
   | { readonly kind: 'resync-caught-up'; readonly effect: EffectId; readonly movedBytes: number }
