@@ -21,6 +21,8 @@ export interface DataPathContext {
   readonly clock: Clock;
   gate: Gate;
   peer: PeerChannel | undefined;
+  /** An own leg has failed or hangs: nobody waits for it any more, and nothing is acknowledged because of it. */
+  readonly isLegOut: boolean;
   /** Tells the policy what happened. */
   fact(fact: PolarizationFact): void;
   /** Something has moved on that a drain may be waiting for. */

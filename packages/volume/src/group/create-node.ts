@@ -33,7 +33,9 @@ export async function createNode(options: NodeOptions): Promise<VolumeNode> {
   const cell: { group?: GroupNode } = {};
   const legs: Leg[] = [];
   for (const [index, leg] of options.legs.entries()) {
-    legs.push(await Leg.open(leg, index, options, tuning, (full) => cell.group?.makeRoom(full)));
+    legs.push(
+      await Leg.open(leg, index, options, tuning, options.clock, (full) => cell.group?.makeRoom(full)),
+    );
   }
   const incarnation = await nextIncarnation(store, `incarnation.${groupId}`);
   const policyOptions: PolarizationOptions = {

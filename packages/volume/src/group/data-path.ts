@@ -49,6 +49,7 @@ export class DataPath implements HostSide, DataPathContext {
   readonly generations: Generations;
   gate: Gate;
   peer: PeerChannel | undefined;
+  isLegOut = false;
   private held: Operation[] = [];
   private readonly listeners = new Set<(gate: Gate) => void>();
   private readonly drains: { readonly done: () => void; readonly flush: boolean }[] = [];
@@ -81,7 +82,9 @@ export class DataPath implements HostSide, DataPathContext {
   }
 
   fact(fact: PolarizationFact): void {
+    if (fact.kind === 'leg-failed') this.isLegOut = true;
     this.options.fact(fact);
+    if (fact.kind === 'leg-failed') this.progressed();
   }
 
   initiatorsChanged(count: number): void {
@@ -240,7 +243,7 @@ export class DataPath implements HostSide, DataPathContext {
       this.drains.length === 0 ||
       !this.sequencer.isDrained ||
       !this.follower.isDrained ||
-      !this.flusher.isDrained
+      !(this.flusher.isDrained || this.isLegOut)
     )
       return;
     for (const { flush, done } of this.drains.splice(0)) {

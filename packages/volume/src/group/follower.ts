@@ -183,11 +183,7 @@ export class Follower {
   }
 
   get isDrained(): boolean {
-    return this.applying.size === 0 && this.forwards.size === 0;
-  }
-
-  get isQuiet(): boolean {
-    return this.applying.size === 0;
+    return (this.applying.size === 0 || this.context.isLegOut) && this.forwards.size === 0;
   }
 
   sessionEnded(): void {

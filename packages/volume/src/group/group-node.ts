@@ -74,8 +74,8 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
         this.emit(event);
       },
     });
-    this.keeper = new LogKeeper(legs, clock, tuning.activityLogIdleMs, (error) => {
-      this.dispatch({ kind: 'leg-failed', operation: 'flush', detail: messageOf(error) });
+    this.keeper = new LogKeeper(legs, clock, tuning.activityLogIdleMs, tuning.legTimeoutMs, (error) => {
+      this.dataPath.fact({ kind: 'leg-failed', operation: 'flush', detail: messageOf(error) });
     });
     this.driver = createDriver({
       policy: ttlPolarization,

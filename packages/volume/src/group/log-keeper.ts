@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@holdfast/core';
+import { type Clock, HoldfastError, type Timer } from '@holdfast/core';
 import type { Leg } from '../metadata/leg.js';
 
 /**
@@ -11,15 +11,32 @@ export class LogKeeper {
   private readonly busy = new Set<Leg>();
   private readonly lastMark = new Map<Leg, number>();
   private timer: Timer | undefined;
+  private watch: Timer | undefined;
   private closed = false;
 
   constructor(
     private readonly legs: readonly Leg[],
     private readonly clock: Clock,
     private readonly idleMs: number,
+    private readonly legTimeoutMs: number,
     private readonly legFailed: (error: unknown) => void,
   ) {
     this.arm();
+    this.watchLegs();
+  }
+
+  /** A leg that answers nothing is a sick leg, not a lost peer: its node goes, and says why. */
+  private watchLegs(): void {
+    this.watch = this.clock.setTimer(this.legTimeoutMs / 4, () => {
+      if (this.closed) return;
+      const silent = this.legs.find((leg) => leg.silentMs > this.legTimeoutMs);
+      if (silent === undefined) {
+        this.watchLegs();
+        return;
+      }
+      const forMs = String(Math.round(silent.silentMs));
+      this.legFailed(new HoldfastError('IO_FAILED', `${silent.name} has not answered for ${forMs} ms.`));
+    });
   }
 
   private arm(): void {
@@ -54,5 +71,6 @@ export class LogKeeper {
   close(): void {
     this.closed = true;
     this.timer?.cancel();
+    this.watch?.cancel();
   }
 }

@@ -229,8 +229,8 @@ export class Sequencer {
 
   /** Nothing is on its way to a leg that counts. */
   get isDrained(): boolean {
-    for (const operation of this.outstanding.values()) {
-      if (!operation.ownFailed && !(operation.ownDone && operation.peerDone)) return false;
+    for (const { ownDone, ownFailed, peerDone } of this.outstanding.values()) {
+      if (!peerDone || !(ownDone || ownFailed || this.context.isLegOut)) return false;
     }
     return true;
   }

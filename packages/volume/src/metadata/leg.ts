@@ -1,4 +1,4 @@
-import { type BlockBuffer, type BlockDevice, HoldfastError } from '@holdfast/core';
+import { type BlockBuffer, type BlockDevice, type Clock, HoldfastError, type Millis } from '@holdfast/core';
 import { RangeLocks } from '../order/range-lock.js';
 import type { LegOptions, NodeTuning } from '../options.js';
 import { ActivityLog } from './activity-log.js';
@@ -15,12 +15,15 @@ export interface LegIdentity {
 /** One copy of a volume on this node: its bytes, what it remembers about them, and who may touch which range now. */
 export class Leg {
   readonly locks = new RangeLocks();
+  /** Since when each operation of the data device has been under way, oldest first. */
+  private readonly underWay = new Map<number, Millis>();
+  private operations = 0;
 
   private constructor(
     readonly volumeId: string,
     readonly index: number,
     private readonly data: BlockDevice,
-    private readonly metadata: BlockDevice,
+    private readonly clock: Clock,
     readonly label: LegLabel,
     readonly log: ActivityLog,
     readonly map: DirtyMap,
@@ -34,6 +37,7 @@ export class Leg {
     index: number,
     identity: LegIdentity,
     tuning: NodeTuning,
+    clock: Clock,
     roomWanted: (leg: Leg) => void,
   ): Promise<Leg> {
     const { clusterId, groupId, nodeId } = identity;
@@ -61,16 +65,7 @@ export class Leg {
       if (cell.leg !== undefined) roomWanted(cell.leg);
     });
     const map = await DirtyMap.open(options.metadata, layout, label.sizeBytes);
-    cell.leg = new Leg(
-      options.volumeId,
-      index,
-      options.data,
-      options.metadata,
-      label,
-      log,
-      map,
-      found === undefined,
-    );
+    cell.leg = new Leg(options.volumeId, index, options.data, clock, label, log, map, found === undefined);
     return cell.leg;
   }
 
@@ -83,7 +78,7 @@ export class Leg {
   }
 
   read(offsetBytes: number, lengthBytes: number): Promise<BlockBuffer> {
-    return this.data.read(offsetBytes, lengthBytes);
+    return this.watch(this.data.read(offsetBytes, lengthBytes));
   }
 
   /** `data` undefined: zeros. */
@@ -94,20 +89,31 @@ export class Leg {
     forceUnitAccess: boolean,
     mayTrim: boolean,
   ): Promise<void> {
-    if (data === undefined)
-      return this.data.writeZeroes(offsetBytes, lengthBytes, { forceUnitAccess, mayTrim });
-    return this.data.write(offsetBytes, data, { forceUnitAccess });
+    if (data === undefined) {
+      return this.watch(this.data.writeZeroes(offsetBytes, lengthBytes, { forceUnitAccess, mayTrim }));
+    }
+    return this.watch(this.data.write(offsetBytes, data, { forceUnitAccess }));
   }
 
   flush(): Promise<void> {
-    return this.data.flush();
+    return this.watch(this.data.flush());
   }
 
-  /** After the last write of an orderly stop: nothing is left for a later start to compare. The legs have been flushed. */
-  async rest(): Promise<void> {
-    await this.map.save();
-    this.log.settle(this.log.mark());
-    await this.log.save();
+  /** For how long the oldest operation of the leg has been without an answer. */
+  get silentMs(): number {
+    const [oldest] = this.underWay.values();
+    return oldest === undefined ? 0 : this.clock.now() - oldest;
+  }
+
+  private watch<Result>(work: Promise<Result>): Promise<Result> {
+    this.operations += 1;
+    const number = this.operations;
+    this.underWay.set(number, this.clock.now());
+    const ended = (): void => {
+      this.underWay.delete(number);
+    };
+    work.then(ended, ended);
+    return work;
   }
 
   firstExtent(offsetBytes: number): number {
@@ -125,6 +131,13 @@ export class Leg {
       const offsetBytes = extent * activityLogExtentBytes;
       return { offsetBytes, lengthBytes: Math.min(activityLogExtentBytes, this.sizeBytes - offsetBytes) };
     });
+  }
+
+  /** After the last write of an orderly stop: nothing is left for a later start to compare. The legs have been flushed. */
+  async rest(): Promise<void> {
+    await this.map.save();
+    this.log.settle(this.log.mark());
+    await this.log.save();
   }
 
   private logMarkedBytes = 0;
