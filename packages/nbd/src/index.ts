@@ -4,6 +4,8 @@ export { NbdDisconnect, NbdError, type NbdErrorCode, type NbdWireErrorCode } fro
 export { memoryBackend, memoryExport, type MemoryExportOptions } from './memory-export.js';
 export type { ByteStream, ByteStreamHandler } from './stream.js';
 
+export * as codec from './codec/index.js';
+
 export { NbdByteBudget, type NbdBudgetWaiter } from './server/budget.js';
 export { DEFAULT_SERVER_LIMITS, type NbdServerLimits } from './server/limits.js';
 export type { NbdSecuredStream, NbdServerNotice, NbdServerOptions, NbdTlsPolicy } from './server/options.js';

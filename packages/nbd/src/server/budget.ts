@@ -8,7 +8,7 @@ export interface NbdBudgetWaiter {
 
 /**
  * One bound on the payload bytes held for all connections of a server, or of several servers that share the object.
- * Each connection brings an allowance, taken when it is accepted, so that nobody's progress depends on what another
+ * A server sets aside an allowance for each connection it may have, so that nobody's progress depends on what another
  * client does; only what goes beyond the allowances is first come, first served.
  */
 export class NbdByteBudget {
@@ -82,17 +82,11 @@ export class BudgetAccount {
   readonly budget: NbdByteBudget;
   readonly #allowanceBytes: number;
   #usedBytes = 0;
-  #open: boolean;
 
+  /** @param allowanceBytes - set aside for this connection already. */
   constructor(budget: NbdByteBudget, allowanceBytes: number) {
     this.budget = budget;
     this.#allowanceBytes = allowanceBytes;
-    this.#open = budget.tryTake(allowanceBytes);
-  }
-
-  /** False when the budget had no allowance left for this connection. */
-  get isOpen(): boolean {
-    return this.#open;
   }
 
   get usedBytes(): number {
@@ -114,12 +108,5 @@ export class BudgetAccount {
     this.#usedBytes = before - lengthBytes;
     if (before > this.#allowanceBytes)
       this.budget.give(before - Math.max(this.#usedBytes, this.#allowanceBytes));
-  }
-
-  /** Gives the allowance back. Charges still open are given back by those who hold them. */
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.budget.give(this.#allowanceBytes);
   }
 }

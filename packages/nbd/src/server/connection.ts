@@ -281,7 +281,6 @@ export class Connection implements ByteStreamHandler, HandshakeHost, Transmissio
   #settle(): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#account.close();
     this.#core.connectionSettled(this, this.#reason ?? 'connection-lost', this.#because);
   }
 }

@@ -1,3 +1,4 @@
+import { NbdError } from '../errors.js';
 import type { ByteStream } from '../stream.js';
 import { BudgetAccount, NbdByteBudget } from './budget.js';
 import { Connection } from './connection.js';
@@ -19,6 +20,7 @@ export class NbdServer implements AsyncDisposable {
   readonly #core: ServerCore;
   readonly #connections = new Set<Connection>();
   #nextId = 1;
+  #reservedBytes = 0;
   #heldOpens = 0;
   #closed = false;
   readonly #whenEmpty: (() => void)[] = [];
@@ -26,6 +28,7 @@ export class NbdServer implements AsyncDisposable {
   constructor(options: NbdServerOptions) {
     this.limits = resolveServerLimits(options.limits);
     this.budget = options.budget ?? new NbdByteBudget(DEFAULT_BUDGET_BYTES);
+    this.#reserve();
     const allocate = options.allocate ?? ((lengthBytes: number) => new Uint8Array(lengthBytes));
     const tools: TransmissionTools = {
       limits: this.limits,
@@ -48,17 +51,13 @@ export class NbdServer implements AsyncDisposable {
 
   /** Serves the stream. False when it was refused (and destroyed), because of a limit or because the server is closed. */
   accept(stream: ByteStream): boolean {
-    const refusal = this.#refusal();
-    const account =
-      refusal === undefined
-        ? new BudgetAccount(this.budget, this.limits.connectionAllowanceBytes)
-        : undefined;
-    if (account?.isOpen !== true) {
-      const because = refusal ?? 'the byte budget has no allowance left';
+    const because = this.#refusal();
+    if (because !== undefined) {
       this.#core.notice({ kind: 'connection-refused', remote: stream.remote, because });
       stream.destroy();
       return false;
     }
+    const account = new BudgetAccount(this.budget, this.limits.connectionAllowanceBytes);
     const connection = new Connection(this.#core, this.#nextId, stream, account);
     this.#nextId += 1;
     this.#connections.add(connection);
@@ -72,6 +71,8 @@ export class NbdServer implements AsyncDisposable {
     this.#closed = true;
     for (const connection of this.#connections) connection.finish();
     await this.#empty();
+    this.budget.give(this.#reservedBytes);
+    this.#reservedBytes = 0;
   }
 
   /** Resets every connection now and leaves their requests unanswered. The server goes on accepting. */
@@ -81,6 +82,21 @@ export class NbdServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** What connections may always use is set aside now: later it could be in the hands of others. */
+  #reserve(): void {
+    const { maxConnections, connectionAllowanceBytes } = this.limits;
+    const wanted = maxConnections * connectionAllowanceBytes;
+    if (!this.budget.tryTake(wanted)) {
+      const free = this.budget.totalBytes - this.budget.usedBytes;
+      throw new NbdError(
+        'CONFIG',
+        `${maxConnections} connections (maxConnections) of ${connectionAllowanceBytes} bytes (connectionAllowanceBytes) ` +
+          `need ${wanted} bytes of the budget, which has ${free} of ${this.budget.totalBytes} left`,
+      );
+    }
+    this.#reservedBytes = wanted;
   }
 
   #refusal(): string | undefined {
