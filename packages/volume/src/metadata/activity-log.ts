@@ -177,15 +177,13 @@ export class ActivityLog {
     while (this.writing) await new Promise<void>((done) => this.idle.push(done));
     if (this.changedPages.size === 0 || this.failure !== undefined) return;
     this.writing = true;
-    await this.transact().then(
-      () => {
-        this.written();
-      },
-      (error: unknown) => {
-        this.writeFailed(error);
-      },
-    );
-    if (this.failure !== undefined) throw this.failure;
+    try {
+      await this.transact();
+    } catch (error) {
+      this.writeFailed(error);
+      throw error;
+    }
+    this.written();
   }
 
   private readonly idle: (() => void)[] = [];
