@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '@holdfast/core';
 import { memoryStore, VirtualClock } from '@holdfast/testkit';
 import {
   type EventInput,
@@ -105,6 +106,25 @@ describe('the law of the driver', () => {
     expect(driver.unfinishedEffects).toBe(0);
   });
 
+  it('starts what waits for two only after both', async () => {
+    const finish: (() => void)[] = [];
+    const { clock, driver, ran } = world({
+      run: (effect) =>
+        effect.kind === 'persist'
+          ? new Promise((resolve) => finish.push(() => resolve({ kind: 'persisted' })))
+          : undefined,
+    });
+    driver.dispatch({ kind: 'write-record', text: 'x' });
+    driver.dispatch({ kind: 'write-record', text: 'y' });
+    driver.dispatch({ kind: 'wait-for', id: 'g/n/1/1/0', and: 'g/n/1/2/0' });
+    finish[1]?.();
+    await clock.settle();
+    expect(ran.map((line) => line.split(' ')[2])).toEqual(['g/n/1/1/0', 'g/n/1/2/0', 'g/n/1/2/1']);
+    finish[0]?.();
+    await clock.settle();
+    expect(ran.map((line) => line.split(' ')[2]).slice(3)).toEqual(['g/n/1/1/1', 'g/n/1/3/0']);
+  });
+
   it('drops what waits for a failure, tells the policy of both, and remembers it for later wishes', async () => {
     const { clock, driver, ran } = world({
       run: (effect) => (effect.kind === 'persist' ? Promise.reject(new Error('disk is full')) : undefined),
@@ -170,12 +190,38 @@ describe('waking up', () => {
 
   it('does not tick early when the deadline has moved back', async () => {
     const { clock, driver, ran } = world();
+    const ticks: number[] = [];
+    driver.subscribe((_state, event) => {
+      if (event.kind === 'tick') ticks.push(event.at);
+    });
     await clock.advance(60);
     driver.dispatch({ kind: 'next-renewal', renewAt: 500 });
     await clock.advance(439);
-    expect(ran).toEqual([]);
+    expect(ticks).toEqual([]);
     await clock.advance(1);
+    expect(ticks).toEqual([500]);
     expect(ran).toHaveLength(1);
+  });
+
+  it('sets no timer for a deadline that every event moves back', async () => {
+    const truth = new VirtualClock();
+    let timers = 0;
+    const clock: Clock = {
+      now: () => truth.now(),
+      bootTime: () => truth.bootTime(),
+      wallTime: () => truth.wallTime(),
+      setTimer: (afterMs, callback) => {
+        timers += 1;
+        return truth.setTimer(afterMs, callback);
+      },
+    };
+    const interpreter: Interpret = { run: () => undefined, failed: () => undefined, halted: () => undefined };
+    const driver = createDriver({ policy: leasePolicy, options: leaseOptions, clock, interpreter, identity });
+    for (let count = 0; count < 1_000; count += 1) {
+      driver.dispatch({ kind: 'next-renewal', renewAt: truth.now() + 100 });
+      await truth.advance(1);
+    }
+    expect(timers).toBeLessThan(20);
   });
 
   it('halts a policy that asks for ticks for ever', async () => {
@@ -193,6 +239,7 @@ describe('halting', () => {
     driver.dispatch({ kind: 'break-invariant' });
     expect(halts[0]).toContain('notes are words: found an empty one');
     expect(driver.haltedBy?.code).toBe('INVARIANT_BROKEN');
+    expect(driver.unfinishedEffects).toBe(0);
     expect(driver.state.notes).toEqual(['fine']);
     expect(ran).toEqual([]);
     expect(driver.dispatch({ kind: 'note', text: 'late' })).toBe(false);
@@ -285,13 +332,14 @@ describe('closing', () => {
           ? new Promise((resolve) =>
               signal.addEventListener('abort', () => {
                 aborted = true;
-                resolve({ kind: 'persisted' });
+                clock.setTimer(50, () => resolve({ kind: 'persisted' }));
               }),
             )
           : undefined,
     });
     driver.dispatch({ kind: 'write-record', text: 'x' });
-    await driver[Symbol.asyncDispose]();
+    await clock.run(Promise.resolve(driver[Symbol.asyncDispose]()));
+    expect(clock.now()).toBe(50);
     expect(aborted).toBe(true);
     expect(driver.dispatch({ kind: 'note', text: 'late' })).toBe(false);
     expect(ran).toEqual(['0 persist g/n/1/1/0']);
@@ -307,6 +355,13 @@ describe('the incarnation', () => {
     expect(await nextIncarnation(first)).toBe(2);
     first.records.crash();
     expect(await nextIncarnation(memoryStore(first.records))).toBe(3);
+  });
+
+  it('is not given before it is durable', async () => {
+    const clock = new VirtualClock();
+    const store = memoryStore({ clock, saveMs: 200 });
+    expect(await clock.run(nextIncarnation(store))).toBe(1);
+    expect(clock.now()).toBe(200);
   });
 
   it('refuses to count on from a record that is no number', async () => {

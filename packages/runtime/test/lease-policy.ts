@@ -20,7 +20,7 @@ export type LeaseEvent =
     })
   | (Base & { readonly kind: 'note' | 'write-record'; readonly text: string })
   | (Base & { readonly kind: 'failed' | 'dropped'; readonly effect: string })
-  | (Base & { readonly kind: 'wait-for'; readonly id: string })
+  | (Base & { readonly kind: 'wait-for'; readonly id: string; readonly and?: string })
   | (Base & { readonly kind: 'next-renewal'; readonly renewAt: Millis })
   | (Base & {
       readonly kind: 'raw-effects';
@@ -94,7 +94,17 @@ function step(state: LeaseState, event: LeaseEvent): Step<LeaseState, LeaseEffec
     }
     case 'wait-for': {
       const because: LeaseReason = { kind: 'asked', atMs: event.at };
-      return { state, effects: [{ id: id(0), kind: 'announce', after: [event.id], because }] };
+      return {
+        state,
+        effects: [
+          {
+            id: id(0),
+            kind: 'announce',
+            after: event.and === undefined ? [event.id] : [event.id, event.and],
+            because,
+          },
+        ],
+      };
     }
     case 'raw-effects': {
       const because: LeaseReason = { kind: 'asked', atMs: event.at };

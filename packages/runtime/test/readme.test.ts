@@ -2,7 +2,15 @@ import { expect, it } from 'vitest';
 // The example of README.md, word for word where it matters.
 import { type Policy, type PolicyEffect, type PolicyEvent, effectId } from '@holdfast/core';
 import { MemoryRecords, VirtualClock, memoryStore } from '@holdfast/testkit';
-import { createDriver, explainWith, nextIncarnation, plan, replay, ringJournal } from '../src/index.js';
+import {
+  type Interpreter,
+  createDriver,
+  explainWith,
+  nextIncarnation,
+  plan,
+  replay,
+  ringJournal,
+} from '../src/index.js';
 
 interface Heard extends PolicyEvent {
   readonly kind: 'tick' | 'heard' | 'written-down';
@@ -52,6 +60,21 @@ it('does what the README shows', async () => {
     'peer-silent': ({ silentMs }) => `The peer has been silent for ${String(silentMs)} ms.`,
   });
 
+  const interpreter: Interpreter<Alarm, Heard> = {
+    run: async (effect) => {
+      if (effect.kind === 'write-down') {
+        await store.save('alarm', new TextEncoder().encode(effect.id));
+        return { kind: 'written-down' };
+      }
+      said.push(`${effect.kind} at ${String(clock.now())}: ${explain(effect.because)}`);
+      return undefined;
+    },
+    failed: () => undefined,
+    halted: (error) => {
+      throw error;
+    },
+  };
+
   const journal = ringJournal();
   const driver = createDriver({
     policy: watchdog,
@@ -59,20 +82,7 @@ it('does what the README shows', async () => {
     clock,
     identity,
     journal,
-    interpreter: {
-      run: async (effect) => {
-        if (effect.kind === 'write-down') {
-          await store.save('alarm', new TextEncoder().encode(effect.id));
-          return { kind: 'written-down' };
-        }
-        said.push(`${effect.kind} at ${String(clock.now())}: ${explain(effect.because)}`);
-        return undefined;
-      },
-      failed: () => undefined,
-      halted: (error) => {
-        throw error;
-      },
-    },
+    interpreter,
   });
 
   const { effects } = plan(watchdog, driver.state, [], { at: clock.now(), untilAt: clock.now() + 1_000 });
