@@ -1,3 +1,4 @@
 import { preset } from '../../tsup.preset.js';
 
-export default preset();
+// The decision and the witness in memory stand alone, for platforms that are not Node.js.
+export default preset({ entry: { index: 'src/index.ts', 'service/index': 'src/service/index.ts' } });

@@ -37,8 +37,7 @@ export type App<Environment extends object> = (
 
 /** The HTTP API on any platform that has Request and Response. */
 export function createApp<Environment extends object>(options: AppOptions<Environment>): App<Environment> {
-  const app = new Hono<{ Bindings: Environment; Variables: { caller: Caller } }>();
-  const { surface } = options;
+  const app: WitnessHono<Environment> = new Hono();
 
   app.use(async (context, next) => {
     checkCluster(context.req.header(clusterHeader), options.clusterId);
@@ -62,6 +61,31 @@ export function createApp<Environment extends object>(options: AppOptions<Enviro
     }),
   );
 
+  serve(app, options);
+  app.all('/v1/groups/:groupId/:action', (context) => {
+    const { method } = context.req;
+    const action = context.req.param('action');
+    const known: readonly string[] = ['status', ...memberActions, ...operatorActions];
+    if (!known.includes(action)) throw notFound(context.req.path);
+    const right = action === 'status' ? 'GET' : 'POST';
+    throw new RequestError(405, 'PROTOCOL', `${action} is asked for with ${right}, not with ${method}.`);
+  });
+  app.notFound((context) => refusal(notFound(context.req.path), context, options.telemetry));
+  app.onError((error, context) => refusal(asRequestError(error), context, options.telemetry));
+  return async (request, environment) => app.fetch(request, environment);
+}
+
+interface WitnessVariables {
+  readonly caller: Caller;
+}
+
+type WitnessHono<Environment extends object> = Hono<{ Bindings: Environment; Variables: WitnessVariables }>;
+
+function serve<Environment extends object>(
+  app: WitnessHono<Environment>,
+  options: AppOptions<Environment>,
+): void {
+  const { surface } = options;
   app.get(healthPath, (context) => {
     const health = options.health();
     return context.json(health, health.ok ? 200 : 503);
@@ -102,17 +126,6 @@ export function createApp<Environment extends object>(options: AppOptions<Enviro
       return context.json(await options.call(operatorRequest(action, groupId, await bodyOf(context))));
     });
   }
-  app.all('/v1/groups/:groupId/:action', (context) => {
-    const { method } = context.req;
-    const action = context.req.param('action');
-    const known: readonly string[] = ['status', ...memberActions, ...operatorActions];
-    if (!known.includes(action)) throw notFound(context.req.path);
-    const right = action === 'status' ? 'GET' : 'POST';
-    throw new RequestError(405, 'PROTOCOL', `${action} is asked for with ${right}, not with ${method}.`);
-  });
-  app.notFound((context) => refusal(notFound(context.req.path), context, options.telemetry));
-  app.onError((error, context) => refusal(asRequestError(error), context, options.telemetry));
-  return async (request, environment) => app.fetch(request, environment);
 }
 
 /** Both sides say nothing, or both say the same. */

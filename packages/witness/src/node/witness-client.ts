@@ -36,8 +36,7 @@ export interface WitnessClient extends WitnessPort {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export interface WitnessOperatorClient extends WitnessOperator {
-  status: WitnessPort['status'];
+export interface WitnessOperatorClient extends WitnessOperator, Pick<WitnessPort, 'status'> {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -54,7 +53,8 @@ export function createWitnessClient(options: WitnessClientOptions): WitnessClien
 /** The operator's requests, at the address of the admin surface. @throws HoldfastError CONFIG_INVALID */
 export function createWitnessOperator(options: WitnessClientOptions): WitnessOperatorClient {
   const http = new WitnessHttp(options);
-  const { status } = witnessPort(http.ask);
+  const port = witnessPort(http.ask);
+  const status: WitnessPort['status'] = (groupId, callOptions) => port.status(groupId, callOptions);
   return { ...witnessOperator(http.ask), status, [Symbol.asyncDispose]: () => http.close() };
 }
 
