@@ -39,7 +39,7 @@ export function statusTable(answers: readonly StatusAnswer[]): string {
     const { status } = answer;
     const resync =
       status.resync === undefined ? [] : [`${status.nodeId}: resync as ${progressText(status.resync)}`];
-    return [...resync, `${status.nodeId}: if the two lost each other now: ${status.whoWouldWinNow}`];
+    return [...resync, `${status.nodeId}: if the two lost each other now: ${forecast(status)}`];
   });
   return [makeTable(head, rows), ...notes].join('\n');
 }
@@ -69,4 +69,9 @@ function witnessText({ witness }: NodeStatus): string {
   if (!witness.configured) return 'none';
   if (witness.reachable === undefined) return 'not asked yet';
   return witness.reachable ? (witness.state ?? 'answers') : 'silent';
+}
+
+function forecast({ whoWouldWinNow: { winner, withinMs, detail } }: NodeStatus): string {
+  if (winner === undefined) return `nobody would serve (${detail})`;
+  return `${winner} serves${withinMs === undefined ? '' : `, within ${Math.round(withinMs)} ms`} (${detail})`;
 }

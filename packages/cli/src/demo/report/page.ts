@@ -78,12 +78,16 @@ function tiles(report: DemoReport, lost: number): string {
   const { workload, scenes, legs } = report;
   const pause = Math.max(0, ...scenes.map(({ longestPauseMs }) => longestPauseMs));
   const resynced = scenes.reduce((sum, scene) => sum + (scene.resyncedBytes ?? 0), 0);
+  const resyncs = scenes.filter(({ resyncedBytes }) => resyncedBytes !== undefined).length;
   const equal = legs.length === 2 && legs[0]?.sha256 === legs[1]?.sha256;
   return [
     tile(workload.acknowledgedWrites.toLocaleString('en'), 'writes acknowledged'),
     tile(String(lost), 'blocks lost or torn', lost === 0),
     tile(`${Math.round(pause)} ms`, 'longest pause of the host'),
-    tile(formatBytes(resynced), `moved by resync, volume of ${formatBytes(report.volumeBytes)}`),
+    tile(
+      formatBytes(resynced),
+      `moved by ${resyncs} resyncs of a volume of ${formatBytes(report.volumeBytes)}`,
+    ),
     tile(equal ? 'identical' : 'different', 'the two legs at the end', equal),
   ].join('');
 }
