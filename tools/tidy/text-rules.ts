@@ -1,4 +1,4 @@
-import { isCode, isProse, isTest } from './paths.js';
+import { isCode, isProse } from './paths.js';
 import { type Finding, type Rule, type TrackedFile } from './types.js';
 
 interface TextRule {
@@ -50,7 +50,7 @@ export const textRules: readonly Rule[] = [
   }),
   textRule({
     name: 'no test left out or singled out',
-    where: isTest,
+    where: (path) => /\.test\.(ts|mjs)$/.test(path),
     pattern: /\b(it|test|describe)\.(only|skip)\(/,
     instead: 'run it; a test that needs an outside program uses skipIf and names the program',
   }),
