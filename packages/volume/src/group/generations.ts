@@ -110,9 +110,20 @@ export class Generations {
     const answer = (): void => {
       this.context.peer?.send(frame(frameTypes.generationRaised, { id: next.id }));
     };
-    const verdict = this.context.origins.raise(initiatorId, generation, answer);
+    const waitingFor = this.raiseForPeer(initiatorId, generation, answer);
     this.dropLower(initiatorId, generation);
-    if (verdict.kind === 'stale' || verdict.waitingFor === 0) answer();
+    if (waitingFor === 0) answer();
+  }
+
+  /** How many writes of lower generations are still to finish here; undefined: no word can be given, and the path stays shut. */
+  private raiseForPeer(initiatorId: string, generation: number, finished: () => void): number | undefined {
+    try {
+      const verdict = this.context.origins.raise(initiatorId, generation, finished);
+      return verdict.kind === 'stale' ? 0 : verdict.waitingFor;
+    } catch (error) {
+      if (HoldfastError.is(error, 'NO_SPACE')) return undefined;
+      throw error;
+    }
   }
 
   progressed(): void {
