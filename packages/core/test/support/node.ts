@@ -104,6 +104,7 @@ export class TestNode {
       lineageSeed: `${this.id}${String(this.incarnation)}`,
       faultModel: this.world.faultModel,
       timing: this.world.timing,
+      bootAlone: this.world.options.bootAlone ?? false,
       record: this.disk,
       pristine: this.disk.mode === 'fresh' && this.copy.size === 0,
     };
@@ -194,14 +195,19 @@ export class TestNode {
     switch (effect.kind) {
       case 'persist': {
         const record = structuredClone(effect.record);
+        const lies = world.options.lyingDisk === true;
+        const confirm = (): void => {
+          this.done(effect.id);
+          this.dispatch({ kind: 'persisted', effect: effect.id });
+        };
         this.later(this.persistMs ?? world.options.persistMs ?? 1, () => {
           if (record.epoch < this.disk.epoch)
             throw new Error(`node ${this.id}: epoch ${String(this.disk.epoch)} then ${String(record.epoch)}`);
           this.disk = record;
           if (record.mode === 'mirrored') this.lostPower = false;
-          this.done(effect.id);
-          this.dispatch({ kind: 'persisted', effect: effect.id });
+          if (!lies) confirm();
         });
+        if (lies) this.later(0, confirm);
         return;
       }
       case 'send':
@@ -267,7 +273,7 @@ export class TestNode {
       reply({ kind: 'unreachable', detail: 'no answer in time' }),
     );
     if (world.cuts.has(`${id}>w`)) return;
-    world.after(world.delayMs, () => {
+    world.after(world.witnessDelayMs, () => {
       const { call, epoch, fromEpoch, lineageId, incarnation, history } = effect;
       const answer = world.witness.answer({
         call,
@@ -278,7 +284,7 @@ export class TestNode {
         ...(incarnation === undefined ? {} : { incarnation }),
         ...(history === undefined ? {} : { history }),
       });
-      if (!world.cuts.has(`w>${id}`)) this.later(world.delayMs, () => reply(answer));
+      if (!world.cuts.has(`w>${id}`)) this.later(world.witnessDelayMs, () => reply(answer));
     });
   }
 

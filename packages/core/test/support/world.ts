@@ -16,11 +16,16 @@ export interface WorldOptions {
   readonly faultModel?: FaultModel;
   /** One way between the nodes, and to the witness and back. */
   readonly delayMs?: number;
+  /** To the witness and back, when it is not the same. */
+  readonly witnessDelayMs?: number;
   readonly persistMs?: number;
   readonly resyncMs?: number;
   /** Rates of the two clocks against true time. */
   readonly rates?: Readonly<Record<NodeId, number>>;
   readonly policy?: typeof ttlPolarization;
+  readonly bootAlone?: boolean;
+  /** The disk reports a record durable before it is: what `after` and `persisted` are there to rule out. */
+  readonly lyingDisk?: boolean;
   readonly records?: Partial<Record<NodeId, NodeRecord>>;
   /** Fails when a check does; off for stories of broken variants. */
   readonly checked?: boolean;
@@ -79,6 +84,10 @@ export class World {
 
   get delayMs(): number {
     return this.options.delayMs ?? 1;
+  }
+
+  get witnessDelayMs(): number {
+    return this.options.witnessDelayMs ?? this.delayMs;
   }
 
   get faultModel(): FaultModel {

@@ -5,7 +5,7 @@ import { checkReplay, watch } from '../support/checks.js';
 import { calm, run, schedules } from '../support/schedule.js';
 import { World, type WorldOptions } from '../support/world.js';
 
-const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 150);
+const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 60);
 const timeout = 20_000 + 200 * numRuns;
 
 function play(options: WorldOptions, planned: Parameters<typeof run>[1]): World {

@@ -76,8 +76,7 @@ export function onCaughtUp(turn: Turn, effect: string, movedBytes: number): void
   const { state } = turn;
   const { resync, peer } = state;
   const isCurrent = resync?.effect === effect && resync.side === 'source' && resync.session === peer?.session;
-  if (state.mode !== 'syncSource' || !isCurrent || peer === undefined || state.operation !== undefined)
-    return;
+  if (state.mode !== 'syncSource' || !isCurrent || state.operation !== undefined) return;
   const epoch = state.record.epoch + 1;
   const lineageId = turn.drawLineage(epoch);
   const because = { kind: 'caught-up', epoch, movedBytes } as const;

@@ -248,7 +248,7 @@ export function eventName(event: PolarizationFact): EventName {
 
 /** True when nothing is to happen. A kind that this release does not know is ignored as well: it comes from a newer one. */
 export function ignores(state: PolarizationState, event: PolarizationEvent): boolean {
-  const rows: readonly Row[] | undefined = table[eventName(event)];
+  const rows = (table as Readonly<Record<string, readonly Row[] | undefined>>)[eventName(event)];
   const row = rows?.find((candidate) => candidate.modes.includes(state.mode));
   return row === undefined || 'ignoredBecause' in row;
 }
