@@ -82,7 +82,7 @@ function zeroExtents(
   let position = offsetBytes;
   while (position < end) {
     const next = Math.min(end, position - (position % STATUS_BLOCK_BYTES) + STATUS_BLOCK_BYTES);
-    const zero = bytes.subarray(position, next).every((byte) => byte === 0);
+    const zero = isZero(bytes, position, next);
     const last = extents.at(-1);
     if (last?.zero === zero) last.lengthBytes += next - position;
     else if (onlyFirst && last !== undefined) break;
@@ -90,4 +90,14 @@ function zeroExtents(
     position = next;
   }
   return extents;
+}
+
+/** Looks at four bytes at a time where it can. */
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  if ((bytes.byteOffset + start) % 4 !== 0 || (end - start) % 4 !== 0) {
+    return bytes.subarray(start, end).every((byte) => byte === 0);
+  }
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + start, (end - start) / 4);
+  for (const word of words) if (word !== 0) return false;
+  return true;
 }

@@ -21,6 +21,9 @@ export type NbdAddress =
 export type NodeNbdClientOptions = Omit<NbdClientOptions, 'clock'> & { readonly clock?: NbdClock };
 
 const NBD_PORT = 10809;
+/** Silence on a TCP connection after which the system asks whether the other side is still there. */
+export const KEEP_ALIVE_MS = 15_000;
+const TCP_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
 const DEFAULT_CONNECT_DEADLINE_MS = 10_000;
 
 /** Connects to a server and opens an export. */
@@ -89,5 +92,5 @@ function openSocket(address: NbdAddress, options: NodeNbdClientOptions): Promise
 
 function makeSocket(address: NbdAddress): Socket {
   if ('socketPath' in address) return connectSocket({ path: address.socketPath });
-  return connectSocket({ host: address.host, port: address.port ?? NBD_PORT, noDelay: true });
+  return connectSocket({ host: address.host, port: address.port ?? NBD_PORT, ...TCP_OPTIONS });
 }

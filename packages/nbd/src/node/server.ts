@@ -6,11 +6,20 @@ import type { NbdServerOptions } from '../server/options.js';
 import { NbdServer } from '../server/server.js';
 import { inheritedSockets } from './activation.js';
 import { systemClock } from './clock.js';
+import { KEEP_ALIVE_MS } from './connect.js';
 import { SocketStream } from './socket-stream.js';
 
 /** Options of `createNbdServer`: those of `NbdServer`, with the system's clock by default. */
 export type NodeNbdServerOptions = Omit<NbdServerOptions, 'clock'> & {
   readonly clock?: NbdClock;
+};
+
+/** Keep-alive, because a host that vanished without a word would keep its place for ever. */
+const LISTENER_OPTIONS = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: KEEP_ALIVE_MS,
 };
 
 /** Where to listen. */
@@ -110,7 +119,7 @@ export class NodeNbdServer implements AsyncDisposable {
   }
 
   #makeListener(): Server {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const server = createServer(LISTENER_OPTIONS, (socket) => {
       this.protocol.accept(new SocketStream(socket, remoteName(socket)));
     });
     this.#listeners.add(server);
