@@ -142,10 +142,14 @@ export class RingEngine {
    * those that are awake have not caught up since the last time.
    */
   private wakeSome(sleepers: number, count: number): void {
-    if (Atomics.load(this.rings.control, words.slow) === 1) this.wake(count);
-    else if (sleepers === this.heads.length || this.backlog() > count) this.wake(1);
-    // Who is awake may just have met a slow request, and nobody knows yet.
-    this.rescue ??= setTimeout(this.lookAgain, 1);
+    if (Atomics.load(this.rings.control, words.slow) === 1) {
+      this.wake(count);
+      return;
+    }
+    const allAsleep = sleepers === this.heads.length;
+    if (allAsleep || this.backlog() > count) this.wake(1);
+    // Whoever is awake may just have met a slow request, and nobody knows yet. A single request needs no second look.
+    if (!allAsleep || count > 1) this.rescue ??= setTimeout(this.lookAgain, 1);
   }
 
   private readonly lookAgain = (): void => {

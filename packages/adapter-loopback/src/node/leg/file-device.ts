@@ -56,6 +56,8 @@ class RingFileDevice implements FileDevice {
   readonly name: string;
   readonly sizeBytes: number;
   private readonly engine: RingEngine;
+  /** The engine's pool, as a Buffer. */
+  private readonly poolBytes: Buffer;
   private readonly blocks: BlockPool;
   private readonly commits: GroupCommit;
   private readonly pending = new Set<Promise<unknown>>();
@@ -72,6 +74,7 @@ class RingFileDevice implements FileDevice {
     this.name = file.name;
     this.sizeBytes = file.sizeBytes;
     this.engine = new RingEngine(file.handle.fd, workers, poolBytes, (error) => this.abandon(error));
+    this.poolBytes = Buffer.from(this.engine.rings.pool.buffer);
     this.blocks = new BlockPool(zeroRegionBytes, poolBytes);
     this.commits = new GroupCommit(() => this.sync());
   }
@@ -157,8 +160,17 @@ class RingFileDevice implements FileDevice {
     }
     const at = this.blocks.take(data.length);
     if (at < 0) return this.writeAside(offsetBytes, data);
-    pool.set(data, at);
+    this.copyIn(data, at);
     return this.transfer(operation.write, offsetBytes, data.length, at, at);
+  }
+
+  /**
+   * `set` copies into shared memory word by word; `fill` with a pattern of the same length is a plain memory copy, three times
+   * as fast from a few KiB on.
+   */
+  private copyIn(data: Uint8Array, at: number): void {
+    if (data.length < 8192) this.engine.rings.pool.set(data, at);
+    else this.poolBytes.fill(data, at, at + data.length);
   }
 
   private transfer(

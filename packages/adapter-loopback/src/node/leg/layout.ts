@@ -33,6 +33,9 @@ export const smallRequestBytes = 32 * 1024;
 /** A request that takes longer has not come out of the page cache. */
 export const slowRequestMs = 0.1;
 
+/** How often a thread that ran out of work looks again before it sleeps: some microseconds, less than a sleep and a wake-up cost. */
+export const idleRounds = 200;
+
 /** The first part of the pool is never written: writing zeros takes its bytes from here. */
 export const zeroRegionBytes = 128 * 1024;
 

@@ -1,4 +1,5 @@
 import {
+  idleRounds,
   line,
   operation,
   shortRead,
@@ -89,13 +90,17 @@ function serve(slot) {
   }
 }
 
+let idle = 0;
 for (;;) {
   const slot = next();
   if (slot >= 0) {
+    idle = 0;
     serve(slot);
     continue;
   }
   if (Atomics.load(control, ${words.stop}) === 1 && isEmpty()) break;
+  if ((idle += 1) < ${idleRounds}) continue;
+  idle = 0;
   const seen = Atomics.load(control, ${words.wake});
   Atomics.add(control, ${words.sleepers}, 1);
   if (isEmpty() && Atomics.load(control, ${words.stop}) === 0) Atomics.wait(control, ${words.wake}, seen);
