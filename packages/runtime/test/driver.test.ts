@@ -255,6 +255,7 @@ describe('halting', () => {
     });
     driver.dispatch({ kind: 'write-record', text: 'x' });
     driver.dispatch({ kind: 'throw' });
+    expect(driver.unfinishedEffects).toBe(0);
     release();
     await clock.settle();
     expect(halts[0]).toContain('lease.step never throws: asked to');

@@ -164,7 +164,9 @@ describe('the journal in files', () => {
     const file = join(folder, (await readdir(folder))[0]!);
     await appendFile(file, '{"record":"step","sequ');
     expect(await readJournal(folder)).toHaveLength(4);
-    await appendFile(file, '\n{"record":"step","sequence":5,"event":{},"effects":[]}\n');
+    await appendFile(file, '\0\0 garbage of a lost sector\n');
+    expect(await readJournal(folder)).toHaveLength(4);
+    await appendFile(file, '{"record":"step","sequence":5,"event":{},"effects":[]}\n');
     await expect(readJournal(folder)).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 

@@ -217,7 +217,8 @@ describe('faults', () => {
     const flushing = device.flush();
     await clock.advance(50);
     await device.write(KIB, filled(KIB, 2));
+    await device.write(512, filled(512, 3), { forceUnitAccess: true });
     await clock.run(flushing);
-    expect([...new Set(disk.readStable(0, 2 * KIB))]).toEqual([1, 0]);
+    expect([...new Set(disk.readStable(0, 2 * KIB))]).toEqual([1, 3, 0]);
   });
 });

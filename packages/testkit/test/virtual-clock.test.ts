@@ -120,6 +120,16 @@ describe('the clocks of one process', () => {
     expect(fast.now()).toBeCloseTo(2_100, 6);
   });
 
+  it('drift: rounding does not let a timer see a time before its own', async () => {
+    const clock = new VirtualClock();
+    const slow = clock.process({ driftPpm: -500 });
+    const seen: number[] = [];
+    for (const after of [1, 2, 4]) slow.setTimer(after, () => seen.push(slow.now()));
+    await clock.runUntilIdle();
+    // One divided by this rate and multiplied by it again is a little less than one.
+    expect(seen).toEqual([1, 2, 4]);
+  });
+
   it('stopped: timers fire late, all at resume, and time has jumped', async () => {
     const clock = new VirtualClock();
     const process = clock.process({ name: 'alpha' });

@@ -92,6 +92,10 @@ export class SocketStream implements ByteStream {
     return false;
   }
 
+  allocate(lengthBytes: number): Uint8Array {
+    return Buffer.allocUnsafeSlow(lengthBytes);
+  }
+
   pause(): void {
     this.paused = true;
     this.socket.pause();

@@ -17,6 +17,7 @@ export interface Receiver {
 
 interface Sent {
   readonly segment: Segment;
+  /** One that is there before its forerunner waits for it. */
   dueAt: number;
 }
 
@@ -62,14 +63,14 @@ export class Pipe {
   sendReset(keep: (count: number) => number): void {
     this.waiting.length = 0;
     this.inFlight = this.inFlight.slice(0, keep(this.inFlight.length));
-    this.inFlight.push({ segment: { kind: 'reset' }, dueAt: this.arrivalOf(0) });
+    this.inFlight.push({ segment: { kind: 'reset' }, dueAt: this.link.arrivalOf(0) });
     this.arm();
   }
 
   /** What the sender's system has taken still goes out, then the end; for a process that died. */
   sendLastEnd(): void {
     this.waiting.length = 0;
-    this.inFlight.push({ segment: { kind: 'end' }, dueAt: this.arrivalOf(0) });
+    this.inFlight.push({ segment: { kind: 'end' }, dueAt: this.link.arrivalOf(0) });
     this.arm();
   }
 
@@ -91,14 +92,10 @@ export class Pipe {
       const segment = this.waiting.shift();
       if (segment === undefined) break;
       this.windowUsed += lengthOf(segment);
-      this.inFlight.push({ segment, dueAt: this.arrivalOf(lengthOf(segment)) });
+      this.inFlight.push({ segment, dueAt: this.link.arrivalOf(lengthOf(segment)) });
       this.entered(segment);
     }
     this.arm();
-  }
-
-  private arrivalOf(lengthBytes: number): number {
-    return Math.max(this.inFlight.at(-1)?.dueAt ?? 0, this.link.arrivalOf(lengthBytes));
   }
 
   private arm(): void {
@@ -128,11 +125,7 @@ export class Pipe {
     this.timer?.cancel();
     this.timer = undefined;
     if (this.link.cut) return;
-    let lastDueAt = 0;
-    for (const sent of this.inFlight) {
-      sent.dueAt = Math.max(sent.dueAt, lastDueAt, this.link.arrivalOf(lengthOf(sent.segment)));
-      lastDueAt = sent.dueAt;
-    }
+    for (const sent of this.inFlight) sent.dueAt = this.link.arrivalOf(lengthOf(sent.segment));
     this.arm();
   }
 }
