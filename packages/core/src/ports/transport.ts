@@ -31,6 +31,11 @@ export interface ByteStream {
    * False: stop, and wait for `drain`.
    */
   write(chunks: readonly Uint8Array[], flushed?: () => void): boolean;
+  /**
+   * Memory to put received pieces together in, with whatever it held before. Optional: a platform that can do so saves the
+   * clearing of memory that is written over at once.
+   */
+  allocate?(lengthBytes: number): Uint8Array;
   pause(): void;
   resume(): void;
   /** Says that no more comes, after all that was written. */

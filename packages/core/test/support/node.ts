@@ -304,7 +304,7 @@ export class TestNode {
       const linked =
         session?.numbers[this.id] === effect.session && session.open[this.id] && session.open[peer.id];
       if (
-        linked === true &&
+        linked &&
         peer.isServing &&
         peer.syncing &&
         !world.cuts.has('a>b') &&

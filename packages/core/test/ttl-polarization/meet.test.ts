@@ -32,13 +32,13 @@ function records(nodeId: string, peerId: string): fc.Arbitrary<NodeRecord> {
       machineBootId: 'm',
       clean: false,
       ...rest,
-      mode: mode as NodeRecord['mode'],
+      mode: mode,
       history: history.map((lineageId) => ({ epoch: 1, lineageId })),
       ...(owner === undefined ? {} : { owner }),
       ...(prepared === undefined
         ? {}
         : { prepared: { epoch: rest.epoch + 1, lineageId: prepared, sequencer: peerId } }),
-    })) as fc.Arbitrary<NodeRecord>;
+    }));
 }
 
 function introductions(nodeId: 'a' | 'b'): fc.Arbitrary<Introduction> {
@@ -69,7 +69,7 @@ function introductions(nodeId: 'a' | 'b'): fc.Arbitrary<Introduction> {
       initiators: 0,
       ...rest,
       ...(mirroringWithBootId === undefined ? {} : { mirroringWithBootId }),
-    })) as fc.Arbitrary<Introduction>;
+    }));
 }
 
 const counterparts: Readonly<Record<string, string>> = {
