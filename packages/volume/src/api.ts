@@ -11,7 +11,7 @@ import type {
   PolarizationEffect,
   WinnerForecast,
 } from '@holdfast/core';
-import type { NbdExport } from '@holdfast/nbd';
+import type { NbdByteBudget, NbdExport } from '@holdfast/nbd';
 
 /** Which initiator sent a request, and where it stands in that initiator's order. */
 export interface OriginStamp {
@@ -162,6 +162,8 @@ export interface VolumeNode {
   /** Where the peer and initiators reach it; a port of 0 has become the real one. */
   readonly addresses: { readonly peerLink?: string; readonly path?: string };
   readonly hostSide: HostSide;
+  /** The one bound on what hosts' requests hold in memory. Give it to the NBD server of this node's exports too. */
+  readonly budget: NbdByteBudget;
   status(): NodeStatus;
   recentDecisions(limit: number): readonly Decision[];
   /** An operator's word. Fails with REFUSED and the reason when the policy does not follow it. */

@@ -149,7 +149,8 @@ async function serveNbd(settings: NodeConfig, node: VolumeNode, closing: Closing
   if (settings.nbd === undefined) return;
   const tls = await nbdTls(settings.nbd);
   const exports = settings.legs.map(({ volumeId }) => node.exportOf(volumeId));
-  const server = closing.use(createNbdServer({ exports, ...(tls === undefined ? {} : { tls }) }));
+  const { budget } = node;
+  const server = closing.use(createNbdServer({ exports, budget, ...(tls === undefined ? {} : { tls }) }));
   await server.listen(nbdListen(settings.nbd.address, tls !== undefined));
 }
 

@@ -84,6 +84,7 @@ function checkOptions(options: NodeOptions): void {
 
 class RunningNode implements VolumeNode {
   private pathListener: Listener | undefined;
+  readonly budget: NbdByteBudget;
   private readonly paths: PathServer;
   private stopFencer: (() => void) | undefined;
 
@@ -94,13 +95,14 @@ class RunningNode implements VolumeNode {
     tuning: NodeTuning,
   ) {
     const { clusterId, groupId, nodeId, clock } = options;
+    this.budget = new NbdByteBudget(tuning.memoryBudgetBytes);
     this.paths = new PathServer({
       clusterId,
       groupId,
       nodeId,
       clock,
       hostSide: group.dataPath,
-      budget: new NbdByteBudget(tuning.memoryBudgetBytes),
+      budget: this.budget,
       observe: (notice) => {
         if (notice.kind === 'path-refused')
           group.emit({ kind: 'refused', at: clock.now(), remote: notice.remote, reason: notice.reason });
