@@ -275,6 +275,21 @@ describe('a client that', () => {
   });
 });
 
+describe('a carrier without end', () => {
+  it('is not filled with replies that nobody takes', async () => {
+    const world = new World({ limits: { maxUnsentBytes: 256 * 1024 } });
+    const stream = world.stream({ capacityBytes: 1024 * MIB });
+    const raw = new RawClient(stream);
+    await raw.open();
+    stream.pause();
+    for (let count = 0; count < 1000; count += 1) raw.request(Command.read, 0, 64 * 1024);
+    await settle();
+    expect(stream.waitingBytes).toBeLessThan(MIB);
+    stream.resume();
+    for (let count = 0; count < 1000; count += 1) expect((await raw.reply(64 * 1024)).error).toBe(0);
+  });
+});
+
 describe('the export', () => {
   it('is told that the client has left while its requests are in progress, and closed after them', async () => {
     let signal: { readonly aborted: boolean } | undefined;

@@ -239,6 +239,24 @@ describe('a client does not believe', () => {
     expect(await codeOf((await connect(server)).blockStatus(0, 4096))).toBe('PROTOCOL');
   });
 
+  it('a late reply to a request whose place another has taken', async () => {
+    let first: { cookieHigh: number; cookieLow: number } | undefined;
+    const server = new FakeServer({
+      answer: (request, fake) => {
+        if (first === undefined) {
+          first = { cookieHigh: request.cookieHigh, cookieLow: request.cookieLow };
+        } else {
+          expect(request.cookieLow).toBe(first.cookieLow);
+          request.cookieHigh = first.cookieHigh;
+        }
+        fake.simple(request, 0);
+      },
+    });
+    const client = await connect(server);
+    expect(await codeOf(client.flush())).toBe('fine');
+    expect(await codeOf(client.flush())).toBe('PROTOCOL');
+  });
+
   it('an endless list of exports', async () => {
     const entry = encodeOptionReply(OptionCode.list, OptionReplyCode.server, encodeListEntry('x', ''));
     const server = new FakeServer({ option: () => Array.from({ length: 2000 }, () => entry) });

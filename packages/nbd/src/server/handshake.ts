@@ -280,7 +280,6 @@ export class Handshake {
     this.#structured = false;
     this.#contextFor = undefined;
     const secured = await this.#host.startTls();
-    this.#queue.clear();
     if (secured) this.#secure = true;
     else this.stop();
   }

@@ -37,6 +37,11 @@ export class PairStream implements ByteStream {
     this.#capacityBytes = options.capacityBytes ?? 1024 * 1024;
   }
 
+  /** Sent by the other side and not taken yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   attach(handler: ByteStreamHandler): void {
     this.#handler = handler;
     this.#schedule();
