@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type * as os from 'node:os';
 import { uptime } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock, systemRandom } from '../src/index.js';
@@ -33,7 +34,7 @@ function machine() {
 
 const mocked: { uptime: (() => number) | undefined; asked: number } = { uptime: undefined, asked: 0 };
 vi.mock('node:os', async (original) => {
-  const real = await original<typeof import('node:os')>();
+  const real = await original<typeof os>();
   return {
     ...real,
     uptime: () => {

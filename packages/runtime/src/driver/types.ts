@@ -67,7 +67,7 @@ export interface Driver<
   State,
   Event extends PolicyEvent,
   Effect extends PolicyEffect,
-> extends AsyncDisposable {
+> {
   /** After the last step. Treat it as frozen. */
   readonly state: State;
   /** The number of the last event that was stepped; 0 before the first. */

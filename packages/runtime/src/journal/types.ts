@@ -39,7 +39,9 @@ export type JournalRecord = JournalOpening | JournalStep;
  * A journal may forget its oldest records, and whether it is durable is its own matter: nothing waits for it, because the
  * durable incarnation alone already keeps two lives from using the same effect id.
  */
-export interface Journal extends AsyncDisposable {
+export interface Journal {
   /** @param opening describes the point after `record`, for a journal that begins a new file there. Called at once or never. */
   append(record: JournalRecord, opening: () => JournalOpening): void;
+  /** Writes what is waiting. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

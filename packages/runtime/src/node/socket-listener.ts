@@ -104,6 +104,7 @@ function acceptor(
       return;
     }
     handshakes += 1;
+    carrier.on('error', () => undefined);
     tls.emit('connection', carrier);
   };
 }

@@ -1,6 +1,7 @@
 import { type ByteStream, type ByteStreamHandler, type StreamIdentity } from '@holdfast/core';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { ReleasedMemory } from './released-memory.js';
 import { mapSocketError } from './socket-errors.js';
 
 export interface SocketStreamOptions {
@@ -15,6 +16,9 @@ interface Batch {
   readonly flushed: (() => void)[];
   bytes: number;
 }
+
+/** Smaller chunks cost the collector less than giving them back costs us. */
+const SMALLEST_GIVEN_BACK_BYTES = 16 * 1024;
 
 /** A batch of this size leaves at once: the system has enough to do with it. */
 const FULL_BATCH_BYTES = 64 * 1024;
@@ -31,6 +35,7 @@ export class SocketStream implements ByteStream {
   private readonly socket: Socket;
   private readonly highWaterMarkBytes: number;
   private readonly canReset: boolean;
+  private readonly memory = new ReleasedMemory();
   private handler: ByteStreamHandler | undefined;
   private readonly sent: Batch[] = [];
   private batch: Batch | undefined;
@@ -39,7 +44,6 @@ export class SocketStream implements ByteStream {
   private wantsDrain = false;
   private paused = false;
   private endWritten = false;
-  private endRead = false;
   private error: Error | undefined;
   private gone = false;
   private closeTold = false;
@@ -54,10 +58,7 @@ export class SocketStream implements ByteStream {
     this.canReset = !(socket instanceof TLSSocket) && socket.remotePort !== undefined;
     socket.pause();
     socket.on('data', (chunk: Uint8Array) => this.handler?.data(chunk));
-    socket.on('end', () => {
-      this.endRead = true;
-      this.handler?.end();
-    });
+    socket.on('end', () => this.handler?.end());
     socket.on('error', (error) => (this.error ??= mapSocketError(error, this.remote)));
     socket.on('close', () => this.closed());
   }
@@ -94,6 +95,13 @@ export class SocketStream implements ByteStream {
 
   allocate(lengthBytes: number): Uint8Array {
     return Buffer.allocUnsafeSlow(lengthBytes);
+  }
+
+  giveBack(chunk: Uint8Array): void {
+    const { buffer } = chunk;
+    // A buffer of which the chunk is only a part may hold something of somebody else.
+    if (chunk.length < SMALLEST_GIVEN_BACK_BYTES || chunk.length !== buffer.byteLength) return;
+    if (buffer instanceof ArrayBuffer) this.memory.release(buffer);
   }
 
   pause(): void {

@@ -155,6 +155,8 @@ function secure(
   socket.once('secureConnect', () => {
     socket.off('error', fail);
     socket.off('close', closed);
+    // From here on the stream tells of errors; the same one below it has nobody else to tell.
+    carrier.on('error', () => undefined);
     carrier.off('error', fail);
     const { highWaterMarkBytes } = settings;
     const identity = clientIdentity(socket, security);

@@ -21,7 +21,7 @@ export interface StallWatchOptions {
   readonly stalled: (stall: Stall) => void;
 }
 
-export interface StallWatch extends AsyncDisposable {
+export interface StallWatch {
   /** The longest stall of the last while, for status pages. */
   readonly longestStallMs: number;
   /**
@@ -29,6 +29,7 @@ export interface StallWatch extends AsyncDisposable {
    * the process was awake asks here first. Costs two readings of the clock. True: all is well.
    */
   check(): boolean;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Watches whether this process gets to run in time. */
