@@ -36,6 +36,11 @@ export interface ByteStream {
    * clearing of memory that is written over at once.
    */
   allocate?(lengthBytes: number): Uint8Array;
+  /**
+   * Gives back a chunk that the handler got and has read, and of which nobody kept a part: its memory goes at once, and not
+   * when the garbage collector comes for it. Optional for both sides.
+   */
+  giveBack?(chunk: Uint8Array): void;
   pause(): void;
   resume(): void;
   /** Says that no more comes, after all that was written. */

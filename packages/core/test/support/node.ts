@@ -303,13 +303,7 @@ export class TestNode {
       const { session } = world;
       const linked =
         session?.numbers[this.id] === effect.session && session.open[this.id] && session.open[peer.id];
-      if (
-        linked &&
-        peer.isServing &&
-        peer.syncing &&
-        !world.cuts.has('a>b') &&
-        !world.cuts.has('b>a')
-      ) {
+      if (linked && peer.isServing && peer.syncing && !world.cuts.has('a>b') && !world.cuts.has('b>a')) {
         peer.copy = new Set(this.copy);
         this.dispatch({ kind: 'resync-caught-up', effect: effect.id, movedBytes: 4096 });
       } else {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { reconcile } from '../../src/index.js';
+import { reconcile, type FaultModel } from '../../src/index.js';
 import { checkReplay, watch } from '../support/checks.js';
 import { calm, run, schedules } from '../support/schedule.js';
 import { World, type WorldOptions } from '../support/world.js';
@@ -8,12 +8,12 @@ import { World, type WorldOptions } from '../support/world.js';
 const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 60);
 const timeout = 20_000 + 200 * numRuns;
 
-function play(options: WorldOptions, planned: Parameters<typeof run>[1]): World {
+function play(options: WorldOptions, planned: Parameters<typeof run>[1], quietMs = 400): World {
   const world = new World(options);
   watch(world);
   world.start('a');
   world.start('b');
-  world.runUntil(400);
+  world.runUntil(quietMs);
   run(world, planned);
   return world;
 }
@@ -29,14 +29,27 @@ function deadEnd(world: World): boolean {
   return dataStates.includes('consistent') && reconcile(a.introduction(), b.introduction()).kind === 'nobody';
 }
 
+const faultModels = fc.constantFrom<FaultModel>(
+  { kind: 'mediator' },
+  { kind: 'mediator' },
+  { kind: 'preElected', node: 'a' },
+);
+
 describe('whatever happens', () => {
   test(
     'one survivor at most, no stale read, no acknowledged write lost',
     () => {
       fc.assert(
-        fc.property(schedules, rates, fc.constantFrom(1, 5, 20), (planned, clocks, delayMs) => {
-          play({ rates: clocks, delayMs }, planned);
-        }),
+        fc.property(
+          schedules,
+          rates,
+          fc.constantFrom(1, 5, 20),
+          faultModels,
+          fc.constantFrom(0, 400),
+          (planned, clocks, delayMs, faultModel, quietMs) => {
+            play({ rates: clocks, delayMs, faultModel }, planned, quietMs);
+          },
+        ),
         { numRuns },
       );
     },
@@ -47,8 +60,8 @@ describe('whatever happens', () => {
     'when everything works again, both mirror again',
     () => {
       fc.assert(
-        fc.property(schedules, rates, (planned, clocks) => {
-          const world = play({ rates: clocks }, planned);
+        fc.property(schedules, rates, faultModels, (planned, clocks, faultModel) => {
+          const world = play({ rates: clocks, faultModel }, planned);
           calm(world);
           // A copy that lost power may not stand in for one that has given way: that takes an operator, and both say so.
           if (planned.some(({ mishap }) => mishap.kind === 'power-loss') && deadEnd(world)) return;
