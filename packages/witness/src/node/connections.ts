@@ -13,6 +13,7 @@ interface Entry {
 export class Connections {
   /** In the order of last use. */
   private readonly entries = new Map<string | Socket, Entry>();
+  private closing = false;
 
   constructor(private readonly connectionsMax: number) {}
 
@@ -49,7 +50,14 @@ export class Connections {
     this.entries.set(key, entry);
     return () => {
       entry.requests -= 1;
+      if (this.closing && entry.requests === 0) entry.socket.end();
     };
+  }
+
+  /** Lets go of those without a request now, and of the others when theirs has been answered. */
+  close(): void {
+    this.closing = true;
+    for (const { socket, requests } of this.entries.values()) if (requests === 0) socket.destroy();
   }
 
   destroyAll(): void {

@@ -142,7 +142,7 @@ export async function openSurface(
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // Answers under way still leave; who is only connected is let go of.
-      server.closeIdleConnections();
+      connections.close();
       const last = setTimeout(() => connections.destroyAll(), limits.requestDeadlineMs);
       await closed;
       clearTimeout(last);
