@@ -26,6 +26,10 @@ class FakeTerminal implements Terminal {
     this.notes += `${text}\n`;
   }
 
+  progress(): void {
+    return;
+  }
+
   async ask(): Promise<string | undefined> {
     return this.typed;
   }

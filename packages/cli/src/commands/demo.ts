@@ -105,13 +105,14 @@ function progressOn(terminal: Terminal): DemoProgress {
     resync: (nodeId, progress, ended) => {
       if (progress.side !== 'source' || progress.dirtyBytes + progress.activityLogBytes === 0) return;
       const now = performance.now();
-      if (!ended && now - shownAt < 150) return;
+      if (!ended && now - shownAt < 100) return;
       shownAt = now;
-      const total = Math.max(1, progress.dirtyBytes + progress.activityLogBytes);
+      const total = progress.dirtyBytes + progress.activityLogBytes;
       const filled = Math.round(Math.min(1, ended ? 1 : progress.doneBytes / total) * barWidth);
-      terminal.note(
-        `    ${nodeId} [${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}] ${progressText(progress)}`,
-      );
+      const bar = `${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}`;
+      const line = `    ${nodeId} [${bar}] ${progressText(progress)}`;
+      if (ended) terminal.note(line);
+      else terminal.progress(line);
     },
   };
 }

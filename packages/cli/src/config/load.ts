@@ -80,7 +80,7 @@ function lineOf(
     const found: unknown = document.getIn(path.slice(0, depth), true);
     if (typeof found !== 'object' || found === null || !('range' in found) || !Array.isArray(found.range))
       continue;
-    const [start]: unknown[] = found.range;
+    const start: unknown = found.range[0];
     if (typeof start === 'number') return lines.linePos(start).line;
   }
   return undefined;

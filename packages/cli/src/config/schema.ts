@@ -23,8 +23,8 @@ function mapping<Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape
       const keys = Array.isArray(issue.keys) ? issue.keys : [];
       return keys
         .map((key) => {
-          const meant = nearestWord(String(key), known);
-          return `unknown key '${String(key)}'${meant === undefined ? '' : `, did you mean '${meant}'?`} Known here: ${known.join(', ')}`;
+          const meant = nearestWord(key, known);
+          return `unknown key '${key}'${meant === undefined ? '' : `, did you mean '${meant}'?`} Known here: ${known.join(', ')}`;
         })
         .join('; ');
     },

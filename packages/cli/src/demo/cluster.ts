@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseConfig } from '../config/index.js';
 import { transportFor } from '../run/transports.js';
 import { clusterId, configText, type DemoLayout, nodeIds, type NodeName, preferred } from './layout.js';
-import { Observer } from './observer.js';
+import { type Observer } from './observer.js';
 import type { DemoOptions } from './options.js';
 import type { Direction, Passage } from './relay/relay.js';
 import { commandRelay } from './relay/remote.js';

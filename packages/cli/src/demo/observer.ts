@@ -139,16 +139,29 @@ export class Observer {
     return this.standstills.reduce((longest, { lengthMs }) => Math.max(longest, lengthMs), 0);
   }
 
-  /** How long the named processes stood still inside the pause, one after the other. */
-  standstillIn(pause: Pause, processes: readonly string[]): number {
+  /** For how much of the span at least one of the processes stood still. */
+  standstillIn(span: Pause): number {
+    const inside = this.standstills
+      .map(({ untilMs, lengthMs }) => ({
+        from: Math.max(span.fromMs, untilMs - lengthMs),
+        until: Math.min(span.untilMs, untilMs),
+      }))
+      .filter(({ from, until }) => until > from)
+      .sort((left, right) => left.from - right.from);
     let sumMs = 0;
-    for (const { process, untilMs, lengthMs } of this.standstills) {
-      if (!processes.includes(process)) continue;
-      const from = Math.max(pause.fromMs, untilMs - lengthMs);
-      const until = Math.min(pause.untilMs, untilMs);
-      if (until > from) sumMs += until - from;
+    let reached = span.fromMs;
+    for (const { from, until } of inside) {
+      sumMs += Math.max(0, until - Math.max(from, reached));
+      reached = Math.max(reached, until);
     }
     return sumMs;
+  }
+
+  /** The longest standstill of one process that touches the span. */
+  longestStandstillIn(span: Pause): number {
+    return this.standstills
+      .filter(({ untilMs, lengthMs }) => untilMs >= span.fromMs && untilMs - lengthMs <= span.untilMs)
+      .reduce((longest, { lengthMs }) => Math.max(longest, lengthMs), 0);
   }
 
   bands(endedAtMs: number): readonly Band[] {

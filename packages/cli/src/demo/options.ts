@@ -1,4 +1,4 @@
-import { type PauseBounds, pauseBounds, type PolarizationTiming } from '@holdfast/core';
+import { lan, type PauseBounds, pauseBounds, type PolarizationTiming } from '@holdfast/core';
 
 const mebibyte = 1024 * 1024;
 
@@ -53,7 +53,8 @@ export function planOf(
     scatteredSpots: 12,
     scatteredShare: 0.01,
     unnoticedMs: 150,
-    patienceMs: 20_000,
+    // A busy machine, which has its timers stretched, takes longer for everything.
+    patienceMs: 20_000 * Math.min(4, timing.leaseTtlMs / lan.leaseTtlMs),
   };
 }
 

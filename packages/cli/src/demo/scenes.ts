@@ -11,7 +11,7 @@ export interface Stage {
   readonly cluster: Cluster;
   readonly load: Workload;
   readonly plan: DemoPlan;
-  check(name: string, passed: boolean, detail: string): void;
+  readonly check: (name: string, passed: boolean, detail: string) => void;
 }
 
 export interface Scene {

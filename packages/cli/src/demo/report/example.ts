@@ -2,31 +2,102 @@ import { Prng } from '@holdfast/core';
 import type { TimelineBin } from '../workload/samples.js';
 import type { DemoReport, ModeSegment, Moment } from './types.js';
 
+const start = 1_700_000_000_000;
+const at = (seconds: number): number => start + seconds * 1000;
+const segment = (
+  from: number,
+  until: number,
+  mode: string,
+  epoch: number,
+  sequencer: string,
+): ModeSegment => ({
+  fromMs: at(from),
+  untilMs: at(until),
+  mode,
+  epoch,
+  sequencer,
+});
+const decision = (seconds: number, source: string, mode: string, epoch: number, text: string): Moment => ({
+  atMs: at(seconds),
+  source,
+  kind: 'decision',
+  mode,
+  epoch,
+  text,
+});
+
+function scenes(): DemoReport['scenes'] {
+  return [
+    {
+      id: 'a',
+      title: 'the preferred node is killed',
+      fromMs: at(3),
+      untilMs: at(8),
+      serves: 'south alone',
+      longestPauseMs: 583,
+      boundMs: 636,
+      stallMs: 0,
+      lostWrites: 0,
+      because: 'south: The witness granted epoch 3 <to south>.',
+    },
+    {
+      id: 'b',
+      title: 'it returns',
+      fromMs: at(8),
+      untilMs: at(13),
+      serves: 'both',
+      longestPauseMs: 41,
+      stallMs: 0,
+      resyncedBytes: 21 * 2 ** 20,
+      comparedBytes: 36 * 2 ** 20,
+      lostWrites: 0,
+      because: 'south: Both mirror again under epoch 5.',
+    },
+  ];
+}
+
+function bands(): DemoReport['bands'] {
+  return [
+    {
+      name: 'north',
+      role: 'preferred',
+      segments: [
+        segment(0, 3, 'mirrored', 2, 'north'),
+        segment(3, 8.2, 'down', 0, ''),
+        segment(8.2, 11, 'syncTarget', 4, 'south'),
+        segment(11, 20, 'mirrored', 5, 'south'),
+      ],
+    },
+    {
+      name: 'south',
+      role: 'non-preferred',
+      segments: [
+        segment(0, 3.1, 'mirrored', 2, 'north'),
+        segment(3.1, 3.6, 'arbitrating', 2, 'north'),
+        segment(3.6, 8.5, 'standalone', 3, 'south'),
+        segment(8.5, 11, 'syncSource', 4, 'south'),
+        segment(11, 20, 'mirrored', 5, 'south'),
+      ],
+    },
+  ];
+}
+
+function moments(): DemoReport['moments'] {
+  return [
+    { atMs: at(3), source: 'north', kind: 'fault', text: 'SIGKILL' },
+    decision(3.1, 'south', 'arbitrating', 2, 'The peer is lost: the connection ended.'),
+    decision(3.58, 'south', 'standalone', 3, 'The witness granted epoch 3 after a wait of 506 ms.'),
+    {
+      atMs: at(3.6),
+      source: 'initiator',
+      kind: 'initiator',
+      text: 'requests go to south now, after 583 ms',
+    },
+  ];
+}
+
 /** A report of a run that never happened, for tests of the page and for looking at it. */
 export function exampleReport(): DemoReport {
-  const start = 1_700_000_000_000;
-  const at = (seconds: number): number => start + seconds * 1000;
-  const segment = (
-    from: number,
-    until: number,
-    mode: string,
-    epoch: number,
-    sequencer: string,
-  ): ModeSegment => ({
-    fromMs: at(from),
-    untilMs: at(until),
-    mode,
-    epoch,
-    sequencer,
-  });
-  const decision = (seconds: number, source: string, mode: string, epoch: number, text: string): Moment => ({
-    atMs: at(seconds),
-    source,
-    kind: 'decision',
-    mode,
-    epoch,
-    text,
-  });
   return {
     version: 1,
     startedAtMs: start,
@@ -46,33 +117,7 @@ export function exampleReport(): DemoReport {
       errors: 0,
     },
     longestStallMs: 40,
-    scenes: [
-      {
-        id: 'a',
-        title: 'the preferred node is killed',
-        fromMs: at(3),
-        untilMs: at(8),
-        serves: 'south alone',
-        longestPauseMs: 583,
-        boundMs: 636,
-        stallMs: 0,
-        lostWrites: 0,
-        because: 'south: The witness granted epoch 3 <to south>.',
-      },
-      {
-        id: 'b',
-        title: 'it returns',
-        fromMs: at(8),
-        untilMs: at(13),
-        serves: 'both',
-        longestPauseMs: 41,
-        stallMs: 0,
-        resyncedBytes: 21 * 2 ** 20,
-        comparedBytes: 36 * 2 ** 20,
-        lostWrites: 0,
-        because: 'south: Both mirror again under epoch 5.',
-      },
-    ],
+    scenes: scenes(),
     checks: [
       {
         name: "a: the host's longest pause is within the bound",
@@ -84,46 +129,14 @@ export function exampleReport(): DemoReport {
       { nodeId: 'north', sha256: 'a'.repeat(64) },
       { nodeId: 'south', sha256: 'a'.repeat(64) },
     ],
-    bands: [
-      {
-        name: 'north',
-        role: 'preferred',
-        segments: [
-          segment(0, 3, 'mirrored', 2, 'north'),
-          segment(3, 8.2, 'down', 0, ''),
-          segment(8.2, 11, 'syncTarget', 4, 'south'),
-          segment(11, 20, 'mirrored', 5, 'south'),
-        ],
-      },
-      {
-        name: 'south',
-        role: 'non-preferred',
-        segments: [
-          segment(0, 3.1, 'mirrored', 2, 'north'),
-          segment(3.1, 3.6, 'arbitrating', 2, 'north'),
-          segment(3.6, 8.5, 'standalone', 3, 'south'),
-          segment(8.5, 11, 'syncSource', 4, 'south'),
-          segment(11, 20, 'mirrored', 5, 'south'),
-        ],
-      },
-    ],
-    moments: [
-      { atMs: at(3), source: 'north', kind: 'fault', text: 'SIGKILL' },
-      decision(3.1, 'south', 'arbitrating', 2, 'The peer is lost: the connection ended.'),
-      decision(3.58, 'south', 'standalone', 3, 'The witness granted epoch 3 after a wait of 506 ms.'),
-      {
-        atMs: at(3.6),
-        source: 'initiator',
-        kind: 'initiator',
-        text: 'requests go to south now, after 583 ms',
-      },
-    ],
+    bands: bands(),
+    moments: moments(),
     resyncs: [],
-    timeline: { binMs: 50, bins: exampleBins(start) },
+    timeline: { binMs: 50, bins: exampleBins() },
   };
 }
 
-function exampleBins(start: number): readonly TimelineBin[] {
+function exampleBins(): readonly TimelineBin[] {
   const chance = new Prng(1);
   return Array.from({ length: 400 }, (_, index): TimelineBin => {
     const fromMs = start + index * 50;
