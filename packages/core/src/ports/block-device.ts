@@ -27,7 +27,11 @@ export interface BlockDevice {
   /** `data` belongs to the device until the promise settles. */
   write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void>;
   /** Makes the range read as zeros. `mayTrim`: the space behind it may be given back. */
-  writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions & { readonly mayTrim?: boolean }): Promise<void>;
+  writeZeroes(
+    offsetBytes: number,
+    lengthBytes: number,
+    options?: WriteOptions & { readonly mayTrim?: boolean },
+  ): Promise<void>;
   flush(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

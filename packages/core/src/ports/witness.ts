@@ -42,19 +42,30 @@ export type WitnessAnswer =
  */
 export interface WitnessPort {
   /** Makes a member known, at its epoch. `members` are all of the group; idempotent. */
-  register(claim: WitnessClaim & { readonly members: readonly string[] }, options?: CallOptions): Promise<WitnessAnswer>;
+  register(
+    claim: WitnessClaim & { readonly members: readonly string[] },
+    options?: CallOptions,
+  ): Promise<WitnessAnswer>;
   /** Asks to be the survivor: `epoch` is the epoch asked for, `fromEpoch` the one that both members last shared. */
-  promote(claim: WitnessClaim & { readonly fromEpoch: number }, options?: CallOptions): Promise<WitnessAnswer>;
+  promote(
+    claim: WitnessClaim & { readonly fromEpoch: number },
+    options?: CallOptions,
+  ): Promise<WitnessAnswer>;
   /**
    * The owner says again that it is (after the witness lost its memory, or a handover between the nodes). `history`: the lineages
    * that its complete copy went through. Against another recorded owner it is granted only if that owner's lineage is among them.
    */
   reassert(
-    claim: WitnessClaim & { readonly history?: readonly { readonly epoch: number; readonly lineageId: string }[] },
+    claim: WitnessClaim & {
+      readonly history?: readonly { readonly epoch: number; readonly lineageId: string }[];
+    },
     options?: CallOptions,
   ): Promise<WitnessAnswer>;
   /** Both members mirror again at `epoch`: back to REGISTERED. Sent by the sequencer after both have persisted it. */
-  rejoin(claim: WitnessClaim & { readonly members: readonly string[] }, options?: CallOptions): Promise<WitnessAnswer>;
+  rejoin(
+    claim: WitnessClaim & { readonly members: readonly string[] },
+    options?: CallOptions,
+  ): Promise<WitnessAnswer>;
   /** Changes nothing. `granted` says only that the view may be relied on; who is promoted stands in the view. */
   status(groupId: string, options?: CallOptions): Promise<WitnessAnswer>;
 }
