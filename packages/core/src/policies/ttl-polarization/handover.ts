@@ -287,8 +287,8 @@ export function stopWithFailedLeg(turn: Turn): void {
   const { operation, mode } = state;
   if (mode === 'mirrored') {
     const isHanding = operation?.kind === 'offering' || operation?.kind === 'fencing';
-    if (isHanding || (turn.at < state.offerAt && state.peer !== undefined)) return;
-    if (handoverBlockedBy(state) === undefined) return;
+    // One offer is made; when it fails, this node stops, and the peer finds that in its introduction.
+    if (isHanding || (handoverBlockedBy(state) === undefined && turn.at >= state.offerAt)) return;
     suspend(turn, 'peer-left-mirror', 'nobody can take over', false);
   }
   const owned = state.record.owner === state.self.nodeId;

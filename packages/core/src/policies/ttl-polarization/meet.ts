@@ -183,6 +183,10 @@ function judgeMembers(p: Introduction, n: Introduction): Verdict {
   if (canResume(p, n)) return { kind: 'resume' };
   const pFit = isMember(p);
   const nFit = isMember(n);
+  if (pFit !== nFit) {
+    const left = judgeLastMember(pFit ? p : n, pFit ? n : p);
+    if (left !== undefined) return left;
+  }
   if (!pFit && !nFit) return { kind: 'nobody', detail: 'both copies have been fenced' };
   if (p.record.lineageId === n.record.lineageId) {
     const source = pFit && nFit ? better(p, n) : pFit ? p : n;
@@ -196,6 +200,22 @@ function judgeMembers(p: Introduction, n: Introduction): Verdict {
     detail: related(p.record, n.record)
       ? 'the two copies have gone different ways'
       : 'the two copies have never been one',
+  };
+}
+
+/** A node that has fenced itself and cannot even be copied to leaves all to the other: waiting for its consent would be in vain. */
+function judgeLastMember(member: Introduction, fenced: Introduction): Verdict | undefined {
+  const isOut = fenced.record.mode === 'fenced' && atLeast(fenced.health, 'unhealthyHard');
+  if (
+    !isOut ||
+    member.record.dataState !== 'upToDate' ||
+    !wentThrough(member.record, fenced.record.lineageId)
+  )
+    return undefined;
+  return {
+    kind: 'take-over',
+    taker: member.nodeId,
+    epoch: aboveForgottenClaims(member.record, fenced.record),
   };
 }
 

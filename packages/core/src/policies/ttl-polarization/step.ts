@@ -100,7 +100,8 @@ function handle(turn: Turn, event: PolarizationEvent): void {
 }
 
 function onDrained(turn: Turn, effect: string): void {
-  const { operation, state } = { operation: turn.state.operation, state: turn.state };
+  const { state } = turn;
+  const { operation } = state;
   if (operation === undefined || !('effect' in operation) || operation.effect !== effect) return;
   if (operation.kind === 'draining') commitMirror(turn, operation);
   else if (operation.kind === 'fencing') fenceForPeer(turn, operation);
@@ -112,6 +113,14 @@ function onDrained(turn: Turn, effect: string): void {
       { kind: 'stopped', commandId: operation.commandId },
       because,
     );
+  } else {
+    // Something else is being written down: the last record has to come after it.
+    const because = {
+      kind: 'command',
+      command: 'shut-down',
+      detail: 'a record is still being written',
+    } as const;
+    turn.begin({ ...operation, effect: turn.wish({ kind: 'drain', flush: true }, because) });
   }
 }
 
