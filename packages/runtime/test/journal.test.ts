@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VirtualClock, recordingTelemetry } from '@holdfast/testkit';
 import {
   type EventInput,
@@ -17,7 +17,11 @@ import {
   replay,
   ringJournal,
 } from '../src/index.js';
+import { eventually } from './eventually.js';
 import { type LeaseEvent, identity, leaseOptions, leasePolicy } from './lease-policy.js';
+
+// Real sockets, files and processes take their time on a busy machine.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 function drive(journal: Journal, clock = new VirtualClock()) {
   const driver = createDriver({
@@ -194,7 +198,7 @@ describe('the journal in files', () => {
     const { driver } = drive(journal);
     for (let index = 0; index < 500; index += 1)
       driver.dispatch({ kind: 'note', text: `burst ${String(index)}` });
-    await expect.poll(async () => (await readJournal(folder)).length).toBeGreaterThan(1);
+    await eventually(async () => (await readJournal(folder)).length).toBeGreaterThan(1);
     driver.dispatch({ kind: 'note', text: 'after' });
     driver.dispatch({ kind: 'note', text: 'last' });
     await driver[Symbol.asyncDispose]();
@@ -210,7 +214,7 @@ describe('the journal in files', () => {
     await rm(join(folder, 'gone'), { recursive: true });
     const { driver } = drive(journal);
     driver.dispatch({ kind: 'note', text: 'x' });
-    await expect.poll(() => telemetry.ofKind('journal-left-out').length).toBe(1);
+    await eventually(() => telemetry.ofKind('journal-left-out').length).toBe(1);
     expect(driver.dispatch({ kind: 'note', text: 'y' })).toBe(true);
     await journal[Symbol.asyncDispose]();
   });

@@ -2,12 +2,16 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ByteStream, Listener, Transport } from '@holdfast/core';
 import { recordingTelemetry } from '@holdfast/testkit';
 import { socketTransport } from '../src/index.js';
+import { eventually } from './eventually.js';
 import { type Reader, readerOf } from './reader.js';
 import { type Party, makeCertificates } from './certificates.js';
+
+// Real sockets, files and processes take their time on a busy machine.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let folder: string;
 let certificates: {
@@ -90,7 +94,7 @@ describe.each(carriers)('a stream over $name', ({ address, transport }) => {
     expect(await serverReader.text(11)).toBe('hello world');
     server.write([bytes('back')]);
     expect(await clientReader.text(4)).toBe('back');
-    await expect.poll(() => flushed).toBe(2);
+    await eventually(() => flushed).toBe(2);
   });
 
   it('keeps what came before anybody listened, and hands on to another handler', async () => {
@@ -127,8 +131,8 @@ describe.each(carriers)('a stream over $name', ({ address, transport }) => {
     expect(clientReader.drains).toBe(0);
     expect(wrote - flushedBytes).toBeLessThanOrEqual(1024 * 1024 + piece.length);
     server.resume();
-    await expect.poll(() => clientReader.drains).toBe(1);
-    await expect.poll(() => serverReader.received).toBe(wrote);
+    await eventually(() => clientReader.drains).toBe(1);
+    await eventually(() => serverReader.received).toBe(wrote);
     expect(flushedBytes).toBe(wrote);
   });
 
@@ -137,11 +141,11 @@ describe.each(carriers)('a stream over $name', ({ address, transport }) => {
     client.write([bytes('question')]);
     client.end();
     expect(await serverReader.text(8)).toBe('question');
-    await expect.poll(() => serverReader.ended).toBe(true);
+    await eventually(() => serverReader.ended).toBe(true);
     server.write([bytes('answer')]);
     server.end();
     expect(await clientReader.text(6)).toBe('answer');
-    await expect.poll(() => [clientReader.closes, serverReader.closes]).toEqual([[undefined], [undefined]]);
+    await eventually(() => [clientReader.closes, serverReader.closes]).toEqual([[undefined], [undefined]]);
   });
 
   it('destroys at once: one close here, one there, and every chunk is given back', async () => {
@@ -150,12 +154,12 @@ describe.each(carriers)('a stream over $name', ({ address, transport }) => {
     client.write([new Uint8Array(4 * 1024 * 1024)], () => (flushed += 1));
     client.destroy();
     expect(clientReader.closes).toHaveLength(0);
-    await expect.poll(() => clientReader.closes.length).toBe(1);
+    await eventually(() => clientReader.closes.length).toBe(1);
     expect(flushed).toBe(1);
     expect(client.write([bytes('x')], () => (flushed += 1))).toBe(false);
-    await expect.poll(() => flushed).toBe(2);
+    await eventually(() => flushed).toBe(2);
     // Without a reset, which only plain TCP has, the other side is told of an end.
-    await expect.poll(() => serverReader.ended || serverReader.closes.length === 1).toBe(true);
+    await eventually(() => serverReader.ended || serverReader.closes.length === 1).toBe(true);
   });
 });
 
@@ -165,7 +169,7 @@ describe('TCP', () => {
     client.write([bytes('half of a mess')]);
     await serverReader.text(14);
     client.destroy();
-    await expect.poll(() => serverReader.closes).toMatchObject([{ code: 'UNREACHABLE' }]);
+    await eventually(() => serverReader.closes).toMatchObject([{ code: 'UNREACHABLE' }]);
     expect(serverReader.ended).toBe(false);
   });
 
@@ -238,7 +242,7 @@ describe('who may talk to whom', () => {
     await expect(wrongKey.connect(listener.address)).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
     const wrongName = socketTransport({ security: { ...pre, identity: 'somebody' } });
     await expect(wrongName.connect(listener.address)).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
-    await expect.poll(() => telemetry.ofKind('stream-refused').length).toBe(2);
+    await eventually(() => telemetry.ofKind('stream-refused').length).toBe(2);
   });
 
   it('refuses a short key', () => {
@@ -269,7 +273,7 @@ describe('who may talk to whom', () => {
     // The client has finished before the server looks at its certificate, so it learns a moment later.
     const refused = await enemy.connect(listener.address);
     const refusedReader = readerOf(refused);
-    await expect.poll(() => refusedReader.ended || refusedReader.closes.length > 0).toBe(true);
+    await eventually(() => refusedReader.ended || refusedReader.closes.length > 0).toBe(true);
     const misnamed = socketTransport({
       security: { kind: 'certificate', ...node, peerNames: ['nobody.example'] },
     });
@@ -281,7 +285,7 @@ describe('who may talk to whom', () => {
     const stream = await wrongPeer.connect(listener.address);
     const reader = readerOf(stream);
     open.push(stream);
-    await expect.poll(() => reader.closes.length + (reader.ended ? 1 : 0)).toBeGreaterThan(0);
+    await eventually(() => reader.closes.length + (reader.ended ? 1 : 0)).toBeGreaterThan(0);
     expect(accepted).toHaveLength(0);
   });
 });

@@ -3,6 +3,10 @@ import type * as os from 'node:os';
 import { uptime } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock, systemRandom } from '../src/index.js';
+import { eventually } from './eventually.js';
+
+// Real sockets, files and processes take their time on a busy machine.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -158,7 +162,7 @@ describe('a process that was stopped', () => {
     const child = spawn(process.execPath, ['-e', script]);
     let output = '';
     child.stdout.on('data', (chunk: Uint8Array) => (output += new TextDecoder().decode(chunk)));
-    await expect.poll(() => output, { timeout: 5_000 }).toContain('ready');
+    await eventually(() => output).toContain('ready');
     child.kill('SIGSTOP');
     await new Promise((resolve) => setTimeout(resolve, 300));
     child.kill('SIGCONT');
