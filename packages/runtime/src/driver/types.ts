@@ -63,11 +63,7 @@ export type DriverListener<State, Event, Effect> = (
   effects: readonly Effect[],
 ) => void;
 
-export interface Driver<
-  State,
-  Event extends PolicyEvent,
-  Effect extends PolicyEffect,
-> {
+export interface Driver<State, Event extends PolicyEvent, Effect extends PolicyEffect> {
   /** After the last step. Treat it as frozen. */
   readonly state: State;
   /** The number of the last event that was stepped; 0 before the first. */
