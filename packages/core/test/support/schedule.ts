@@ -10,6 +10,7 @@ export type Mishap =
       readonly kind: 'start' | 'pause' | 'handover' | 'pause-mirror' | 'resume-mirror' | 'evidence';
       readonly node: NodeId;
     }
+  | { readonly kind: 'leg-fails'; readonly node: NodeId; readonly operation: 'read' | 'write' | 'flush' }
   | { readonly kind: 'resume'; readonly node: NodeId; readonly tells: boolean }
   | {
       readonly kind: 'health';
@@ -50,6 +51,14 @@ const mishap: fc.Arbitrary<Mishap> = fc.oneof(
       kind: fc.constant('health'),
       node,
       level: fc.constantFrom('ok', 'degraded', 'unhealthySoft', 'unhealthyHard'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('leg-fails'),
+      node,
+      operation: fc.constantFrom('read', 'write', 'flush'),
     }),
   },
   {
@@ -129,6 +138,9 @@ export function happen(world: World, mishap: Mishap): void {
     case 'health':
       world.nodes[mishap.node].dispatch({ kind: 'health-changed', level: mishap.level, reasons: [] });
       break;
+    case 'leg-fails':
+      world.nodes[mishap.node].dispatch({ kind: 'leg-failed', operation: mishap.operation, detail: 'EIO' });
+      break;
     case 'initiators':
       world.nodes[mishap.node].dispatch({ kind: 'initiators-changed', initiators: mishap.count });
       break;
@@ -152,6 +164,8 @@ export function calm(world: World): void {
     const current = world.nodes[id];
     current.persistMs = 1;
     if (current.paused) current.resume(0);
+    // A leg is repaired by a restart, not by hope.
+    if (current.isRunning && current.live.legFailure !== undefined) world.crash(id);
     if (!current.isRunning) world.start(id);
     current.dispatch({ kind: 'health-changed', level: 'ok', reasons: [] });
   }
