@@ -1,6 +1,8 @@
 /** What a byte stream tells its owner. All calls come from the stream's own turn, never from inside a call of the owner. */
 export interface ByteStreamHandler {
-  /** Bytes in order. The chunk belongs to the handler from now on and is not written to again. */
+  /** True: `data` keeps nothing of a chunk, so that a stream may use the same memory for the next one. */
+  readonly copiesData?: boolean;
+  /** Bytes in order. Unless `copiesData` says otherwise the chunk belongs to the handler and is not written to again. */
   data(chunk: Uint8Array): void;
   /** There is room again after `write` returned false. */
   drain(): void;

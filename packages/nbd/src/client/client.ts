@@ -58,7 +58,7 @@ export class NbdClient implements AsyncDisposable {
     return this.#connection.isOpen;
   }
 
-  /** The bytes may be a view of received memory; they are the caller's alone. */
+  /** The bytes are the caller's alone. Small reads may share their memory's buffer with others: mind `byteOffset`. */
   async read(offsetBytes: number, lengthBytes: number, options?: NbdCallOptions): Promise<Uint8Array> {
     this.#check(offsetBytes, lengthBytes);
     if (lengthBytes === 0) return new Uint8Array(0);

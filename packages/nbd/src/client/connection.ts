@@ -29,6 +29,8 @@ export interface ClientRequest {
 
 /** The request phase of a client: numbers requests, sends those of one turn together, matches replies. */
 export class ClientConnection implements ByteStreamHandler, ReplySink {
+  /** The receiver copies what it wants to keep. */
+  readonly copiesData = true;
   readonly allocate: (lengthBytes: number) => Uint8Array;
   readonly #stream: ByteStream;
   readonly #options: NbdClientOptions;

@@ -5,6 +5,7 @@ import { ReplyDecoder } from '../codec/reply.js';
 import { NbdError, wireErrorCode } from '../errors.js';
 import type { NbdExtent } from '../server/types.js';
 import type { ClientCall } from './call.js';
+import { ReadMemory } from './read-memory.js';
 
 /** Whose replies these are. */
 export interface ReplySink {
@@ -16,15 +17,13 @@ export interface ReplySink {
 
 /** No honest chunk without data is longer: 8192 extents, or an error with a text of 4096 bytes. */
 const MAX_CHUNK_BYTES = 4 + 8 * 8192;
-/** A small read out of a big chunk is copied, so that keeping it does not keep the chunk. */
-const VIEW_FRACTION = 16;
 
 /** Reads the replies of a server that is not trusted to make sense. */
 export class ReplyReceiver {
   readonly #sink: ReplySink;
   readonly #structured: boolean;
   readonly #allocationContextId: number | undefined;
-  readonly #allocate: (lengthBytes: number) => Uint8Array;
+  readonly #memory: ReadMemory;
   readonly #queue = new ByteQueue();
   readonly #reply = new ReplyDecoder();
   /** The read whose data comes next, where it goes, and how much is left. */
@@ -44,13 +43,18 @@ export class ReplyReceiver {
     this.#sink = sink;
     this.#structured = structured;
     this.#allocationContextId = allocationContextId;
-    this.#allocate = allocate;
+    this.#memory = new ReadMemory(allocate);
   }
 
-  /** Throws `PROTOCOL` when the server breaks the protocol. */
+  /** Keeps nothing of the chunk. Throws `PROTOCOL` when the server breaks the protocol. */
   push(chunk: Uint8Array): void {
+    this.#queue.push(chunk);
+    this.#parse();
+    this.#queue.own();
+  }
+
+  #parse(): void {
     const queue = this.#queue;
-    queue.push(chunk);
     for (;;) {
       if (this.#call !== undefined) {
         if (!this.#fill(this.#call)) return;
@@ -191,9 +195,6 @@ export class ReplyReceiver {
     const left = this.#leftBytes;
     if (!call.wanted) {
       this.#leftBytes -= queue.skip(left);
-    } else if (call.target === undefined && left === call.lengthBytes && this.#canView(left)) {
-      call.target = queue.takeView(left);
-      this.#leftBytes = 0;
     } else {
       const copied = queue.copyInto(this.#targetOf(call), this.#position, left);
       this.#position += copied;
@@ -205,13 +206,8 @@ export class ReplyReceiver {
     return true;
   }
 
-  #canView(lengthBytes: number): boolean {
-    const { head, contiguous } = this.#queue;
-    return head !== undefined && contiguous >= lengthBytes && lengthBytes * VIEW_FRACTION >= head.byteLength;
-  }
-
   #targetOf(call: ClientCall): Uint8Array {
-    call.target ??= this.#allocate(call.lengthBytes);
+    call.target ??= this.#memory.take(call.lengthBytes);
     return call.target;
   }
 

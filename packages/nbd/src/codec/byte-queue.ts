@@ -93,6 +93,12 @@ export class ByteQueue {
     return count;
   }
 
+  /** Copies what is left, so that the memory of the chunks may be used again. */
+  own(): void {
+    if (this.#length > 0) this.#compact();
+    else this.clear();
+  }
+
   clear(): void {
     this.#head = undefined;
     this.#position = 0;

@@ -48,6 +48,11 @@ export class SocketStream implements ByteStream {
     return socket.writableLength < HIGH_WATER_BYTES || !socket.writableNeedDrain;
   }
 
+  /** Bytes that were read into memory which is used again: handlers that keep chunks are given a copy. */
+  feed(bytes: Uint8Array): void {
+    this.#onData(this.#handler?.copiesData === true ? bytes : bytes.slice());
+  }
+
   pause(): void {
     this.#socket.pause();
   }

@@ -149,7 +149,11 @@ export class PairStream implements ByteStream {
     while (position < bytes.byteLength && !this.destroyed) {
       const length = Math.max(1, this.#pieces[this.#nextPiece % this.#pieces.length] ?? 1);
       this.#nextPiece += 1;
-      this.#handler?.data(bytes.slice(position, position + length));
+      const piece = bytes.slice(position, position + length);
+      const handler = this.#handler;
+      handler?.data(piece);
+      // Whoever says that it keeps nothing is held to it.
+      if (handler?.copiesData === true) piece.fill(0xee);
       position += length;
     }
   }
