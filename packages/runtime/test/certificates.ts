@@ -8,6 +8,17 @@ export interface Party {
   readonly authorityPem: string;
 }
 
+/** Undefined when the openssl program is there. With HOLDFAST_REQUIRE_CLIENTS=1 its absence is an error. */
+export function opensslMissing(): string | undefined {
+  try {
+    execFileSync('openssl', ['version'], { stdio: 'pipe' });
+    return undefined;
+  } catch (error) {
+    if (process.env['HOLDFAST_REQUIRE_CLIENTS'] === '1') throw error;
+    return 'openssl is not installed';
+  }
+}
+
 /** Two parties of one authority, and one of another, made with the openssl program. */
 export async function makeCertificates(
   folder: string,

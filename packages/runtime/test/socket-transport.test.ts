@@ -8,10 +8,13 @@ import { recordingTelemetry } from '@holdfast/testkit';
 import { socketTransport } from '../src/index.js';
 import { eventually } from './eventually.js';
 import { type Reader, readerOf } from './reader.js';
-import { type Party, makeCertificates } from './certificates.js';
+import { type Party, makeCertificates, opensslMissing } from './certificates.js';
 
 // Real sockets, files and processes take their time on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+
+const missing = opensslMissing();
+const skipped = missing === undefined ? '' : ` (skipped: ${missing})`;
 
 let folder: string;
 let certificates: {
@@ -23,11 +26,14 @@ let certificates: {
 let open: (ByteStream | Listener)[];
 
 beforeAll(async () => {
+  if (missing !== undefined) return;
   const made = await mkdtemp(join(tmpdir(), 'holdfast-certificates-'));
   certificates = { folder: made, ...(await makeCertificates(made)) };
 });
 
-afterAll(async () => rm(certificates.folder, { recursive: true }));
+afterAll(async () => {
+  if (missing === undefined) await rm(certificates.folder, { recursive: true });
+});
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-socket-'));
@@ -64,25 +70,33 @@ const pre = { kind: 'pre-shared-key', identity: 'alpha-beta', key: new Uint8Arra
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 const carriers = [
-  { name: 'a unix socket', address: () => `unix:${folder}/s`, transport: () => socketTransport() },
+  {
+    name: 'a unix socket',
+    skip: false,
+    address: () => `unix:${folder}/s`,
+    transport: () => socketTransport(),
+  },
   {
     name: 'plain TCP on loopback',
+    skip: false,
     address: () => 'tcp:127.0.0.1:0',
     transport: () => socketTransport(loopback),
   },
   {
     name: 'TLS with a pre-shared key',
+    skip: false,
     address: () => 'tcp:127.0.0.1:0',
     transport: () => socketTransport({ security: pre }),
   },
   {
     name: 'TLS with certificates',
+    skip: missing !== undefined,
     address: () => 'tcp:127.0.0.1:0',
     transport: () => socketTransport({ security: { kind: 'certificate', ...certificates.node } }),
   },
 ];
 
-describe.each(carriers)('a stream over $name', ({ address, transport }) => {
+describe.each(carriers.filter(({ skip }) => !skip))('a stream over $name', ({ address, transport }) => {
   const pair = async (): Promise<Pair> => pairOver(transport(), address());
 
   it('carries bytes both ways, in order, and gives back every chunk', async () => {
@@ -251,43 +265,46 @@ describe('who may talk to whom', () => {
     );
   });
 
-  it('takes certificates of its own authority and names only', async () => {
-    const { node, other, stranger } = certificates;
-    const server = socketTransport({
-      security: { kind: 'certificate', ...node, peerNames: ['other.example'] },
-    });
-    const friend = socketTransport({
-      security: { kind: 'certificate', ...other, peerNames: ['node.example'] },
-    });
-    const pair = await pairOver(server, 'tcp:127.0.0.1:0', friend);
-    expect(pair.client.identity).toMatchObject({ how: 'certificate' });
-    expect(pair.client.identity?.names).toContain('node.example');
-    expect(pair.server.identity?.names).toContain('other.example');
+  it.skipIf(missing !== undefined)(
+    `takes certificates of its own authority and names only${skipped}`,
+    async () => {
+      const { node, other, stranger } = certificates;
+      const server = socketTransport({
+        security: { kind: 'certificate', ...node, peerNames: ['other.example'] },
+      });
+      const friend = socketTransport({
+        security: { kind: 'certificate', ...other, peerNames: ['node.example'] },
+      });
+      const pair = await pairOver(server, 'tcp:127.0.0.1:0', friend);
+      expect(pair.client.identity).toMatchObject({ how: 'certificate' });
+      expect(pair.client.identity?.names).toContain('node.example');
+      expect(pair.server.identity?.names).toContain('other.example');
 
-    const accepted: ByteStream[] = [];
-    const listener = await server.listen('tcp:127.0.0.1:0', (stream) => accepted.push(stream));
-    open.push(listener);
-    const enemy = socketTransport({
-      security: { kind: 'certificate', ...stranger, peerNames: ['node.example'] },
-    });
-    // The client has finished before the server looks at its certificate, so it learns a moment later.
-    const refused = await enemy.connect(listener.address);
-    const refusedReader = readerOf(refused);
-    await eventually(() => refusedReader.ended || refusedReader.closes.length > 0).toBe(true);
-    const misnamed = socketTransport({
-      security: { kind: 'certificate', ...node, peerNames: ['nobody.example'] },
-    });
-    await expect(misnamed.connect(listener.address)).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
-    // Right authority, wrong name, and the client side is content: the server closes right after the handshake.
-    const wrongPeer = socketTransport({
-      security: { kind: 'certificate', ...node, peerNames: ['node.example'] },
-    });
-    const stream = await wrongPeer.connect(listener.address);
-    const reader = readerOf(stream);
-    open.push(stream);
-    await eventually(() => reader.closes.length + (reader.ended ? 1 : 0)).toBeGreaterThan(0);
-    expect(accepted).toHaveLength(0);
-  });
+      const accepted: ByteStream[] = [];
+      const listener = await server.listen('tcp:127.0.0.1:0', (stream) => accepted.push(stream));
+      open.push(listener);
+      const enemy = socketTransport({
+        security: { kind: 'certificate', ...stranger, peerNames: ['node.example'] },
+      });
+      // The client has finished before the server looks at its certificate, so it learns a moment later.
+      const refused = await enemy.connect(listener.address);
+      const refusedReader = readerOf(refused);
+      await eventually(() => refusedReader.ended || refusedReader.closes.length > 0).toBe(true);
+      const misnamed = socketTransport({
+        security: { kind: 'certificate', ...node, peerNames: ['nobody.example'] },
+      });
+      await expect(misnamed.connect(listener.address)).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+      // Right authority, wrong name, and the client side is content: the server closes right after the handshake.
+      const wrongPeer = socketTransport({
+        security: { kind: 'certificate', ...node, peerNames: ['node.example'] },
+      });
+      const stream = await wrongPeer.connect(listener.address);
+      const reader = readerOf(stream);
+      open.push(stream);
+      await eventually(() => reader.closes.length + (reader.ended ? 1 : 0)).toBeGreaterThan(0);
+      expect(accepted).toHaveLength(0);
+    },
+  );
 });
 
 describe('a unix listener', () => {
