@@ -135,7 +135,7 @@ export class HostRequests {
       request.settle(errorOf(reply), undefined);
     } else if (request.type === frameTypes.pathRead) {
       this.readLatency.record(latencyMs);
-      request.settle(undefined, borrowed(reply.payload));
+      request.settle(undefined, borrowed(reply.payload, reply.giveBack));
     } else {
       if (request.isWrite) this.writeLatency.record(latencyMs);
       else this.flushLatency.record(latencyMs);
@@ -256,6 +256,6 @@ function errorOf(reply: Frame): HoldfastError {
 
 const nothing = (): void => undefined;
 
-function borrowed(bytes: Uint8Array): BlockBuffer {
-  return { bytes, release: nothing };
+function borrowed(bytes: Uint8Array, release: () => void = nothing): BlockBuffer {
+  return { bytes, release };
 }

@@ -30,9 +30,13 @@ export class FrameStream {
     private readonly stream: ByteStream,
     private readonly handler: FrameStreamHandler,
   ) {
-    this.parser = new FrameParser((next) => {
-      if (this.open) this.handler.frame(next);
-    });
+    this.parser = new FrameParser(
+      (next) => {
+        if (this.open) this.handler.frame(next);
+      },
+      (lengthBytes) => stream.allocate?.(lengthBytes) ?? new Uint8Array(lengthBytes),
+      (chunk) => stream.giveBack?.(chunk),
+    );
     stream.attach({
       data: (chunk) => {
         this.receive(chunk);

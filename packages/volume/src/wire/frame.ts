@@ -1,3 +1,4 @@
+import { BodyPool } from './body-pool.js';
 import { HoldfastError } from '@holdfast/core';
 
 /** First bytes of every frame: the letters HF, and the version of the wire format. */
@@ -85,6 +86,11 @@ export interface Frame {
   /** Forward id in `replicateForwarded`; in requests, all operations below this were acknowledged to the client. */
   extra: number;
   payload: Uint8Array;
+  /**
+   * There for a large payload that was received: lets its memory be used again. May be called once nothing reads from the
+   * payload any more; when it is not called, the memory goes with the frame.
+   */
+  giveBack?: () => void;
 }
 
 export const noPayload = new Uint8Array(0);
@@ -159,15 +165,27 @@ export class FrameParser {
   private readonly head = new Uint8Array(headerBytes);
   private readonly headView = new DataView(this.head.buffer);
   private headFilled = 0;
+  /** Somebody has a part of the chunk that is being read. */
+  private viewGiven = false;
+  private readonly bodies = new BodyPool();
   private open: Frame | undefined;
   private body: Uint8Array = noPayload;
   private bodyFilled = 0;
 
-  constructor(private readonly found: (frame: Frame) => void) {}
+  /**
+   * @param allocate memory for a payload in several chunks; it need not be cleared, every byte of it is written.
+   * @param giveBack hears of chunks of which nobody kept a part.
+   */
+  constructor(
+    private readonly found: (frame: Frame) => void,
+    private readonly allocate = (lengthBytes: number): Uint8Array => new Uint8Array(lengthBytes),
+    private readonly giveBack?: (chunk: Uint8Array) => void,
+  ) {}
 
   /** @throws HoldfastError PROTOCOL when the bytes are none of ours; the stream is of no use after that. */
   push(chunk: Uint8Array): void {
     let at = 0;
+    this.viewGiven = false;
     while (at < chunk.length) {
       if (this.open !== undefined) {
         at += this.fillBody(chunk, at, this.open);
@@ -187,6 +205,7 @@ export class FrameParser {
         at = this.begin(this.headView, chunk, at);
       }
     }
+    if (!this.viewGiven) this.giveBack?.(chunk);
   }
 
   private begin(view: DataView, chunk: Uint8Array, at: number): number {
@@ -211,11 +230,12 @@ export class FrameParser {
     }
     if (chunk.length - at >= payloadBytes) {
       next.payload = chunk.subarray(at, at + payloadBytes);
+      this.viewGiven = true;
       this.found(next);
       return at + payloadBytes;
     }
     this.open = next;
-    this.body = new Uint8Array(payloadBytes);
+    this.body = this.bodies.take(payloadBytes) ?? this.allocate(payloadBytes);
     this.bodyFilled = 0;
     return at;
   }
@@ -225,7 +245,14 @@ export class FrameParser {
     this.body.set(chunk.subarray(at, at + take), this.bodyFilled);
     this.bodyFilled += take;
     if (this.bodyFilled === this.body.length) {
-      open.payload = this.body;
+      const { body } = this;
+      open.payload = body;
+      let given = false;
+      open.giveBack = () => {
+        // Twice would hand one memory to two frames.
+        if (!given) this.bodies.give(body);
+        given = true;
+      };
       this.body = noPayload;
       this.open = undefined;
       this.found(open);

@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encodeHeader, type Frame, frame, FrameParser, frameTypes, headerBytes } from './frame.js';
+
+const payloads = fc.array(fc.tuple(fc.constantFrom(0, 7, 150, 250), fc.boolean()), { maxLength: 12 });
+const cuts = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 20 });
+
+/** The frames as they stand on the wire; payload `index` is full of its number. */
+function encoded(lengths: readonly number[]): Uint8Array {
+  const parts = lengths.map((length, index) => {
+    const bytes = new Uint8Array(headerBytes + length).fill(index + 1, headerBytes);
+    const payload = bytes.subarray(headerBytes);
+    encodeHeader(new DataView(bytes.buffer), 0, frame(frameTypes.pathReply, { id: index, payload }));
+    return bytes;
+  });
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+describe('cutting bytes into frames', () => {
+  it('gives the same frames however the bytes are split, and reuses only memory that was given back', () => {
+    fc.assert(
+      fc.property(payloads, cuts, (wanted, pieces) => {
+        const bytes = encoded(wanted.map(([length]) => length));
+        const kept: Frame[] = [];
+        const ids: number[] = [];
+        const parser = new FrameParser(
+          (next) => {
+            ids.push(next.id);
+            expect(next.payload).toEqual(new Uint8Array(wanted[next.id]![0]).fill(next.id + 1));
+            // Some are done with at once, and say so, even twice; others are held to the end.
+            if (!wanted[next.id]![1]) kept.push(next);
+            else for (let times = 0; times < 2; times += 1) next.giveBack?.();
+          },
+          (length) => new Uint8Array(length).fill(0xee),
+          (chunk) => chunk.fill(0xdd),
+        );
+        for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+          const length = pieces[turn % pieces.length]!;
+          parser.push(bytes.slice(at, at + length));
+          at += length;
+        }
+        expect(ids).toEqual(wanted.map((_, index) => index));
+        for (const { id, payload } of kept) {
+          expect(payload).toEqual(new Uint8Array(wanted[id]![0]).fill(id + 1));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
