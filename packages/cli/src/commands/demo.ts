@@ -36,7 +36,7 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
   const seed = options.seed ?? randomInt(0, 2 ** 31);
   const reports: DemoReport[] = [];
   let failed = false;
-  for (let run = 1; run <= options.runs && !abort.signal.aborted; run += 1) {
+  for (let run = 1; run <= options.runs; run += 1) {
     const settings = {
       seed: seed + run - 1,
       run,
@@ -47,6 +47,10 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
       ...(options.timingFactor === undefined ? {} : { timingFactor: options.timingFactor }),
     };
     const { report, folder, failure } = await runDemo(settings, progressOn(terminal), abort.signal);
+    if (abort.signal.aborted) {
+      terminal.note(`${failure ?? 'stopped'}; processes are ended and files removed`);
+      return exitCodes.interrupted;
+    }
     reports.push(report);
     const wrong = report.checks.filter(({ passed }) => !passed);
     if (!options.json) terminal.out(`\n${sceneTable(report)}\n`);
@@ -64,7 +68,7 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
   }
   const last = reports.at(-1);
   if (last !== undefined) await finish(options, last, reports, terminal);
-  return failed || abort.signal.aborted ? exitCodes.claimFailed : exitCodes.ok;
+  return failed ? exitCodes.claimFailed : exitCodes.ok;
 }
 
 async function finish(

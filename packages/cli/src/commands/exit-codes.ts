@@ -11,7 +11,7 @@ export const exitCodes = {
   unreachable: 3,
   /** The demonstration ran, and a claim of it did not hold. */
   claimFailed: 4,
-  /** Stopped by a second signal before everything was closed in order. */
+  /** The demonstration was stopped, or a second signal came before everything was closed in order. */
   interrupted: 130,
 } as const;
 

@@ -47,7 +47,8 @@ export async function runDemo(
   const failure = await run.play();
   const report = run.report();
   const failed = failure !== undefined || report.checks.some(({ passed }) => !passed);
-  const kept = options.keep || failed;
+  // Who stops it knows why: there is nothing to look for.
+  const kept = options.keep || (failed && !signal.aborted);
   if (!kept) await rm(folder, { recursive: true, force: true });
   return { report, folder: kept ? folder : undefined, failure };
 }
