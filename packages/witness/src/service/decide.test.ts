@@ -213,10 +213,21 @@ describe('mirroring again', () => {
 describe('saying again who the owner is', () => {
   test('into an empty memory', () => {
     expect(story.reassert('P', 7, 'x')).toBe('granted');
-    expect(story.view).toMatchObject({ state: 'AUTO_PROMOTED', owner: 'P', epoch: 7, members: ['P'] });
+    expect(story.view).toMatchObject({ state: 'AUTO_PROMOTED', owner: 'P', epoch: 7, members: [] });
     expect(story.register('N', 6, 'y')).toBe('denied');
     expect(story.rejoin('P', 8, 'z')).toBe('granted');
     expect(story.view.members).toEqual(['P', 'N']);
+  });
+
+  test('into an empty memory: the loser learns who the owner is, and the words of both name the members', () => {
+    story.reassert('P', 7, 'x');
+    expect(story.promote('N', 6)).toBe('denied');
+    expect(story.rejoin('N', 8, 'z')).toBe('denied');
+    expect(story.register('N', 8, 'z', ['N', 'X'])).toBe('denied');
+    expect(story.register('N', 8, 'z')).toBe('granted');
+    expect(story.register('P', 8, 'z')).toBe('granted');
+    expect(story.view).toMatchObject({ state: 'REGISTERED', epoch: 8, members: ['P', 'N'] });
+    expect(story.promote('X', 8)).toBe('not-registered');
   });
 
   test('after a handover that the witness did not see', () => {

@@ -124,9 +124,7 @@ class Deciding {
   reassert(request: ReassertRequest): Decision {
     const { guards, meta } = this;
     const record = this.record ?? emptyRecord(request.groupId, meta);
-    if (record.members.length > 0 && !guards.isMember(record, request.nodeId)) {
-      return this.refuse('not-registered');
-    }
+    if (!guards.isMember(record, request.nodeId)) return this.refuse('not-registered');
     if (isSurvivorship(record, request)) {
       return this.grant(
         guards.isTrusted(record, meta) ? record : { ...record, confirmedIn: meta.incarnation },
@@ -175,15 +173,19 @@ class Deciding {
     return this.grant(emptyRecord(request.groupId, meta, record.rebirths + 1));
   }
 
-  /** While a lone first member has named the members, it may correct itself. */
+  /**
+   * While a lone first member has named the members, it may correct itself. Where an owner spoke to an empty memory, the first
+   * list that contains this owner counts.
+   */
   private withMembers(request: RegisterRequest): GroupRecord {
     const record = this.record ?? emptyRecord(request.groupId, this.meta);
+    if (!request.members.includes(request.nodeId) || sameMembers(record.members, request.members))
+      return record;
     const others = Object.keys(record.registrations).filter((nodeId) => nodeId !== request.nodeId);
-    const isOpen =
-      record.state === 'EMPTY' && others.length === 0 && request.members.includes(request.nodeId);
-    return isOpen && !sameMembers(record.members, request.members)
-      ? { ...record, members: request.members }
-      : record;
+    const isFirst = record.state === 'EMPTY' && others.length === 0;
+    const namesOwner = record.owner !== undefined && request.members.includes(record.owner);
+    const isOpen = isFirst || (record.members.length === 0 && namesOwner);
+    return isOpen ? { ...record, members: request.members } : record;
   }
 
   private wordOf(request: { readonly epoch: number; readonly lineageId: string }): Registration {
@@ -238,7 +240,6 @@ class Deciding {
       lineageId: claim.lineageId,
       owner: claim.nodeId,
       claimId: claim.claimId,
-      members: record.members.length === 0 ? [claim.nodeId] : record.members,
       ...(claim.kind === 'promote' ? { fromEpoch: claim.fromEpoch } : {}),
     };
   }

@@ -20,6 +20,7 @@ export interface Guards {
     claim: { readonly incarnation?: string },
     meta: WitnessMeta,
   ): boolean;
+  /** An owner that spoke to an empty memory has not said who the members are; until somebody does, nobody is a stranger. */
   isMember(record: GroupRecord, nodeId: string): boolean;
   /** Members or the owner have vouched for this record since its memory was last in doubt. */
   isTrusted(record: GroupRecord, meta: WitnessMeta): boolean;
@@ -53,7 +54,7 @@ export function closedClaim(claim: { readonly nodeId: string; readonly claimId: 
 export const guards: Guards = {
   namesIncarnation: (record, claim, meta) => claim.incarnation === incarnationOf(record, meta),
 
-  isMember: (record, nodeId) => record.members.includes(nodeId),
+  isMember: (record, nodeId) => record.members.length === 0 || record.members.includes(nodeId),
 
   isTrusted: (record, meta) => record.confirmedIn === meta.incarnation,
 
