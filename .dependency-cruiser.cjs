@@ -27,14 +27,14 @@ module.exports = {
         'Files that run each other in a circle cannot be tested or replaced one at a time. ' +
         'A circle that exists in types only is erased by the compiler: two types may speak of each other.',
       severity: 'error',
-      from: { path: '^(packages|tools|bench|examples)/' },
+      from: { path: '^(packages|tools|bench|acceptance|examples)/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     {
       name: 'nothing-unresolved',
       comment: 'An import that resolves to nothing is a typo or a dependency that is not declared.',
       severity: 'error',
-      from: { path: '^(packages|tools|bench|examples)/' },
+      from: { path: '^(packages|tools|bench|acceptance|examples)/' },
       to: { couldNotResolve: true },
     },
     {

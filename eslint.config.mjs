@@ -8,7 +8,7 @@ const root = dirname(fileURLToPath(import.meta.url));
 
 const tests = ['**/*.test.ts', '**/test/**/*.ts', '**/testdata/**/*.ts'];
 const configs = ['**/*.config.{ts,mts,mjs,js,cjs}', '.dependency-cruiser.cjs', 'tsup.preset.ts'];
-const programs = ['packages/cli/**', 'tools/**', 'bench/**', 'examples/**'];
+const programs = ['packages/cli/**', 'tools/**', 'bench/**', 'acceptance/**', 'examples/**'];
 
 /** A command line built as a string is a hole: arguments travel as an array, and no shell reads them. */
 const noShellImports = {

@@ -25,6 +25,29 @@ const all: readonly Campaign[] = [
     needs: 'packages/cli/dist/holdfast.js',
   },
   {
+    name: 'real faults, and clients that nobody here wrote',
+    command: [process.execPath, 'tools/bootstrap/test-clients.mjs'],
+    runs: 10,
+    needs: 'tools/bootstrap/test-clients.mjs',
+  },
+  {
+    name: 'the pause of a failover, held against its bound',
+    command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'bench/src/failover.ts', '--kills=100'],
+    runs: 1,
+    needs: 'bench/src/failover.ts',
+  },
+  {
+    name: 'full load without a fault: nodes that are only busy do not part',
+    command: [
+      process.execPath,
+      'node_modules/tsx/dist/cli.mjs',
+      'bench/src/failover.ts',
+      '--quiet-minutes=30',
+    ],
+    runs: 1,
+    needs: 'bench/src/failover.ts',
+  },
+  {
     name: 'the benchmarks, side by side with the peers',
     command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'bench/src/main.ts'],
     runs: 1,
