@@ -21,12 +21,14 @@ describe('cutting bytes into frames', () => {
     fc.assert(
       fc.property(payloads, cuts, (wanted, pieces) => {
         const bytes = encoded(wanted.map(([length]) => length));
+        const isWhole = ({ id, payload }: Frame): boolean =>
+          payload.length === wanted[id]![0] && payload.every((byte) => byte === id + 1);
         const kept: Frame[] = [];
         const ids: number[] = [];
         const parser = new FrameParser(
           (next) => {
             ids.push(next.id);
-            expect(next.payload).toEqual(new Uint8Array(wanted[next.id]![0]).fill(next.id + 1));
+            if (!isWhole(next)) throw new Error(`frame ${next.id} has other bytes`);
             // Some are done with at once, and say so, even twice; others are held to the end.
             if (!wanted[next.id]![1]) kept.push(next);
             else for (let times = 0; times < 2; times += 1) next.giveBack?.();
@@ -40,11 +42,9 @@ describe('cutting bytes into frames', () => {
           at += length;
         }
         expect(ids).toEqual(wanted.map((_, index) => index));
-        for (const { id, payload } of kept) {
-          expect(payload).toEqual(new Uint8Array(wanted[id]![0]).fill(id + 1));
-        }
+        expect(kept.filter((held) => !isWhole(held))).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

@@ -165,8 +165,8 @@ export class FrameParser {
   private readonly head = new Uint8Array(headerBytes);
   private readonly headView = new DataView(this.head.buffer);
   private headFilled = 0;
-  /** Somebody has a part of the chunk that is being read. */
-  private viewGiven = false;
+  /** How many parts of received chunks somebody has got so far. */
+  private viewsGiven = 0;
   private readonly bodies = new BodyPool();
   private open: Frame | undefined;
   private body: Uint8Array = noPayload;
@@ -185,7 +185,7 @@ export class FrameParser {
   /** @throws HoldfastError PROTOCOL when the bytes are none of ours; the stream is of no use after that. */
   push(chunk: Uint8Array): void {
     let at = 0;
-    this.viewGiven = false;
+    const viewsBefore = this.viewsGiven;
     while (at < chunk.length) {
       if (this.open !== undefined) {
         at += this.fillBody(chunk, at, this.open);
@@ -205,7 +205,7 @@ export class FrameParser {
         at = this.begin(this.headView, chunk, at);
       }
     }
-    if (!this.viewGiven) this.giveBack?.(chunk);
+    if (this.viewsGiven === viewsBefore) this.giveBack?.(chunk);
   }
 
   private begin(view: DataView, chunk: Uint8Array, at: number): number {
@@ -230,7 +230,7 @@ export class FrameParser {
     }
     if (chunk.length - at >= payloadBytes) {
       next.payload = chunk.subarray(at, at + payloadBytes);
-      this.viewGiven = true;
+      this.viewsGiven += 1;
       this.found(next);
       return at + payloadBytes;
     }
