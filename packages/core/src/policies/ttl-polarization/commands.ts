@@ -50,9 +50,7 @@ function refuse(turn: Turn, command: OperatorCommand): string | undefined {
     case 'pause':
       if (state.record.sequencer !== state.self.nodeId)
         return `give this command to node ${state.record.sequencer}, which orders the writes`;
-      return handoverBlockedBy({ ...state, legFailure: undefined }) === undefined || state.mode === 'mirrored'
-        ? pauseBlockedBy(turn)
-        : `this node is ${state.mode}, not mirrored`;
+      return pauseBlockedBy(turn);
     case 'resume':
       if (state.mode !== 'paused') return `this node is ${state.mode}, not paused`;
       return ownedBySelf(state.record)

@@ -12,7 +12,7 @@ import type { Mode, NodeRecord } from './types.js';
 export function initialState(options: PolarizationOptions, at: Millis): PolarizationState {
   validateOptions(options);
   const record = recordAfterStart(options.record, options.machineBootId);
-  const { incarnation } = { incarnation: record.witnessIncarnation };
+  const incarnation = record.witnessIncarnation;
   return {
     version: 1,
     self: {
