@@ -93,8 +93,13 @@ async function finish(
 function summaryOf(report: DemoReport): string {
   const { workload, checks, legs, longestStallMs, endedAtMs, startedAtMs } = report;
   const proved = checks.filter(({ passed }) => passed).length;
+  const replays = report.replays.map(
+    ({ id, longestPauseMs, standstillMs }) =>
+      `Scene ${id} was played again: a pause of ${Math.round(longestPauseMs)} ms, in which a process got no CPU for ${Math.round(standstillMs)} ms.`,
+  );
   return [
     `${workload.acknowledgedWrites} writes (${formatBytes(workload.acknowledgedBytes)}) acknowledged, ${workload.faults} lost; ${workload.blocksChecked} blocks judged; ${workload.errors} errors seen by the client.`,
+    ...replays,
     ...legs.map(({ nodeId, sha256 }) => `${nodeId.padEnd(6)} ${sha256}`),
     `${proved} of ${checks.length} claims proved in ${((endedAtMs - startedAtMs) / 1000).toFixed(0)} s. Longest standstill of one of the processes: ${Math.round(longestStallMs)} ms. Seed ${report.seed}.`,
   ].join('\n');

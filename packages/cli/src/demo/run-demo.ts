@@ -9,7 +9,7 @@ import { Cluster } from './cluster.js';
 import { layoutIn, nodeIds, preferred, volumeId } from './layout.js';
 import { Observer } from './observer.js';
 import { type DemoOptions, type DemoPlan, planOf } from './options.js';
-import type { Check, DemoReport, SceneResult } from './report/types.js';
+import type { Check, DemoReport, Replay, SceneResult } from './report/types.js';
 import { lastScene, mirrored, type Scene, scenes, type Stage } from './scenes.js';
 import { lengthOf } from './workload/pauses.js';
 import { type BlockClient, Workload } from './workload/workload.js';
@@ -61,6 +61,7 @@ class DemoRun {
   private readonly observer: Observer;
   private readonly checks: Check[] = [];
   private readonly results: SceneResult[] = [];
+  private readonly replays: Replay[] = [];
   private legs: DemoReport['legs'] = [];
   private load: Workload | undefined;
   private readonly startedAtMs = Date.now();
@@ -132,10 +133,13 @@ class DemoRun {
       },
       longestStallMs: observer.longestStandstillMs,
       scenes: this.results,
+      replays: this.replays,
       checks: this.checks,
       legs: this.legs,
       bands: observer.bands(scenesEnd),
-      moments: [...observer.moments].sort((left, right) => left.atMs - right.atMs),
+      moments: observer.moments
+        .filter(({ atMs }) => atMs >= this.loadStartedAtMs)
+        .sort((left, right) => left.atMs - right.atMs),
       resyncs: observer.resyncs,
       timeline: { binMs: load?.timeline.binMs ?? 50, bins: load?.timeline.timeline() ?? [] },
     };
@@ -205,10 +209,13 @@ class DemoRun {
       const { result, disturbedMs } = await this.playOnce(scene, stage);
       const tooLong = result.boundMs !== undefined && result.longestPauseMs > result.boundMs + result.stallMs;
       if (tooLong && disturbedMs > this.plan.timing.drainBoundMs && attempt < mostAttempts) {
-        this.checks.length = checksBefore;
-        this.progress.say(
-          `    ${Math.round(result.longestPauseMs)} ms pause, but a process stood still for ${Math.round(disturbedMs)} ms: longer than its leases allow. Played again.`,
-        );
+        // What failed stays failed; what was proved is proved again.
+        const failed = this.checks.splice(checksBefore).filter(({ passed }) => !passed);
+        this.checks.push(...failed);
+        this.replays.push({ id: scene.id, longestPauseMs: result.longestPauseMs, standstillMs: disturbedMs });
+        const text = `${Math.round(result.longestPauseMs)} ms pause, but a process stood still for ${Math.round(disturbedMs)} ms, longer than its leases allow: played again`;
+        this.observer.faulted('demo', `scene ${scene.id}: ${text}`);
+        this.progress.say(`    ${text}`);
         for (const nodeId of nodeIds) if (!stage.cluster.isAlive(nodeId)) await stage.cluster.start(nodeId);
         continue;
       }

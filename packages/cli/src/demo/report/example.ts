@@ -118,6 +118,7 @@ export function exampleReport(): DemoReport {
     },
     longestStallMs: 40,
     scenes: scenes(),
+    replays: [{ id: 'b', longestPauseMs: 2100, standstillMs: 812 }],
     checks: [
       {
         name: "a: the host's longest pause is within the bound",

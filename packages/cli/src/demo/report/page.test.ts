@@ -22,6 +22,7 @@ describe('the page of a run', () => {
       '636 ms',
       '21 MiB',
       'identical',
+      'Played again, because the machine disturbed it: B (a pause of 2100 ms; a process got no CPU for 812 ms)',
       'a'.repeat(64),
     ]) {
       expect(page).toContain(shown);

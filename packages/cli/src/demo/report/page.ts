@@ -40,7 +40,7 @@ export function renderPage(report: DemoReport, charts: ChartLibrary): string {
 <body>
 <main>
 <h1>${escape(title)}</h1>
-<p class="lead">${escape(leadOf(report))}</p>
+<p class="lead">${escape(leadOf(report))}${escape(replaysOf(report))}</p>
 <div class="tiles">${tiles(report, lost)}</div>
 <section>
 <h2>What the host saw, and what the nodes did</h2>
@@ -72,6 +72,15 @@ function leadOf(report: DemoReport): string {
     `A witness, two nodes, an initiator and a relay on the link between the nodes, each a process of its own, on ${machine.cpus} ${machine.platform} CPUs with ${machine.runtime}. ` +
     `For ${seconds} s a workload wrote and read through the initiator's NBD socket, remembered every write by version per 4 KiB block, and judged ${workload.blocksChecked.toLocaleString('en')} blocks read. Seed ${report.seed}, timing ${report.timing}.`
   );
+}
+
+function replaysOf({ replays }: DemoReport): string {
+  if (replays.length === 0) return '';
+  const told = replays.map(
+    ({ id, longestPauseMs, standstillMs }) =>
+      `${id.toUpperCase()} (a pause of ${Math.round(longestPauseMs)} ms; a process got no CPU for ${Math.round(standstillMs)} ms)`,
+  );
+  return ` Played again, because the machine disturbed it: ${told.join(', ')}.`;
 }
 
 function tiles(report: DemoReport, lost: number): string {

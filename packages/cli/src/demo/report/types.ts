@@ -29,6 +29,12 @@ export interface SceneResult {
   readonly because: string;
 }
 
+export interface Replay {
+  readonly id: string;
+  readonly longestPauseMs: number;
+  readonly standstillMs: number;
+}
+
 export interface ModeSegment {
   readonly fromMs: number;
   readonly untilMs: number;
@@ -79,6 +85,8 @@ export interface DemoReport {
   };
   readonly longestStallMs: number;
   readonly scenes: readonly SceneResult[];
+  /** Attempts at a scene that a standstill of the machine spoilt, so that it was played again. */
+  readonly replays: readonly Replay[];
   readonly checks: readonly Check[];
   readonly legs: readonly { readonly nodeId: string; readonly sha256: string }[];
   readonly bands: readonly Band[];
