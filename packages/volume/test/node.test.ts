@@ -82,6 +82,27 @@ describe('a volume on two sites', () => {
     expect(cluster.legsEqual()).toBe(true);
   });
 
+  it('mirrors again although hosts never pause: what they send is held for the moment of the change', async () => {
+    const { a, b } = await mirrored({ latency: () => 3 });
+    const host = await cluster.initiator();
+    let stopped = false;
+    const load = Array.from({ length: 8 }, async (_, client) => {
+      for (let version = 0; !stopped; version += 1) await host.write('vol0', client * 4096, stamp(version));
+    });
+    await cluster.clock.advance(100);
+    await b.kill();
+    await cluster.clock.advance(1_500);
+    await b.start();
+    await cluster.until(
+      () => a.mode === 'mirrored' && b.mode === 'mirrored',
+      'both mirror under load',
+      5_000,
+    );
+    stopped = true;
+    await cluster.finish(Promise.all(load), 'the load ends');
+    expect(cluster.legsDifference()).toBeUndefined();
+  });
+
   it('has one side go on and the other stop when the link goes silent, and heals', async () => {
     const { a, b } = await mirrored();
     const host = await cluster.initiator();

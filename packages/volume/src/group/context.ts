@@ -21,6 +21,8 @@ export interface DataPathContext {
   readonly clock: Clock;
   gate: Gate;
   peer: PeerChannel | undefined;
+  /** Host I/O is held until the next gate, so that what is under way can come to its end. */
+  readonly isDraining: boolean;
   /** An own leg has failed or hangs: nobody waits for it any more, and nothing is acknowledged because of it. */
   readonly isLegOut: boolean;
   /** Tells the policy what happened. */

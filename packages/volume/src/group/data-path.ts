@@ -32,6 +32,12 @@ export interface DataPathOptions {
   readonly initiatorsChanged: (count: number) => void;
 }
 
+interface Drain {
+  readonly flush: boolean;
+  readonly ended: (drained: boolean) => void;
+  flushing: boolean;
+}
+
 /** How many answered forwards are remembered for a peer that repeats them after a reconnect. */
 const forwardsRemembered = 8192;
 
@@ -52,7 +58,8 @@ export class DataPath implements HostSide, DataPathContext {
   isLegOut = false;
   private held: Operation[] = [];
   private readonly listeners = new Set<(gate: Gate) => void>();
-  private readonly drains: { readonly done: () => void; readonly flush: boolean }[] = [];
+  isDraining = false;
+  private drains: Drain[] = [];
   private forwardsOf: string | undefined;
   /** Of the peer's present life; what an older one forwarded and is still under way keeps the map of that life. */
   private forwardsSeen = new Map<number, 'open' | 'done'>();
@@ -142,10 +149,10 @@ export class DataPath implements HostSide, DataPathContext {
 
   submit(operation: Operation): void {
     const { gate } = this;
-    if (gate.host === 'open') {
+    if (gate.host === 'open' && !this.isDraining) {
       if (gate.sequencer === this.nodeId) this.sequencer.submit(operation);
       else this.follower.forward(operation);
-    } else if (gate.host === 'held') {
+    } else if (gate.host !== 'closed') {
       operation.state = 'held';
       this.held.push(operation);
     } else {
@@ -206,6 +213,8 @@ export class DataPath implements HostSide, DataPathContext {
 
   setGate(gate: Gate): void {
     this.gate = gate;
+    this.isDraining = false;
+    for (const { ended } of this.drains.splice(0)) ended(false);
     const session = this.peer?.session;
     const sessionChanged = session !== undefined && session !== this.lastGateSession;
     this.lastGateSession = session ?? this.lastGateSession;
@@ -231,32 +240,46 @@ export class DataPath implements HostSide, DataPathContext {
     }
   }
 
-  /** Calls back when nothing is under way here; with `flush` also when the own legs are stable. */
-  drain(flush: boolean, done: () => void): void {
-    this.drains.push({ flush, done });
+  /**
+   * Holds host I/O and calls back with true when nothing is under way here; with `flush` also when the own legs are stable. The
+   * next gate ends it, also before that: then with false.
+   */
+  drain(flush: boolean, ended: (drained: boolean) => void): void {
+    this.isDraining = true;
+    this.drains.push({ flush, ended, flushing: false });
     this.progressed();
   }
 
   progressed(): void {
     this.generations.progressed();
-    if (
-      this.drains.length === 0 ||
-      !this.sequencer.isDrained ||
-      !this.follower.isDrained ||
-      !(this.flusher.isDrained || this.isLegOut)
-    )
-      return;
-    for (const { flush, done } of this.drains.splice(0)) {
-      if (!flush) done();
-      else
-        Promise.all(this.legs.map((leg) => leg.flush())).then(done, (error: unknown) => {
-          this.fact({
-            kind: 'leg-failed',
-            operation: 'flush',
-            detail: error instanceof Error ? error.message : String(error),
-          });
-        });
+    if (this.drains.length === 0 || !this.isDrained) return;
+    for (const drain of [...this.drains]) {
+      if (!drain.flush) this.endDrain(drain);
+      else if (!drain.flushing) this.flushFor(drain);
     }
+  }
+
+  private get isDrained(): boolean {
+    return this.sequencer.isDrained && this.follower.isDrained && (this.flusher.isDrained || this.isLegOut);
+  }
+
+  private endDrain(drain: Drain): void {
+    if (!this.drains.includes(drain)) return;
+    this.drains = this.drains.filter((other) => other !== drain);
+    drain.ended(true);
+  }
+
+  private flushFor(drain: Drain): void {
+    drain.flushing = true;
+    Promise.all(this.legs.map((leg) => leg.flush())).then(
+      () => {
+        this.endDrain(drain);
+      },
+      (error: unknown) => {
+        const detail = error instanceof Error ? error.message : String(error);
+        this.fact({ kind: 'leg-failed', operation: 'flush', detail });
+      },
+    );
   }
 
   peerArrived(peer: PeerChannel): void {

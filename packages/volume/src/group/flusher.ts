@@ -30,7 +30,7 @@ export class Flusher {
   submit(leg: Leg, settled: (error: HoldfastError | undefined) => void): void {
     const { gate, nodeId } = this.context;
     if (gate.host === 'closed') settled(fenced(nodeId, gate));
-    else if (gate.host === 'held') this.held.push({ leg, settled });
+    else if (gate.host === 'held' || this.context.isDraining) this.held.push({ leg, settled });
     else this.start({ leg, ownDone: false, peerDone: false, settled });
   }
 

@@ -271,8 +271,8 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
         return undefined;
       case 'drain':
         return new Promise((resolve) => {
-          this.dataPath.drain(effect.flush, () => {
-            resolve({ kind: 'drained', effect: effect.id });
+          this.dataPath.drain(effect.flush, (drained) => {
+            resolve(drained ? { kind: 'drained', effect: effect.id } : undefined);
           });
         });
       case 'start-resync':

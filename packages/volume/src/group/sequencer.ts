@@ -61,7 +61,7 @@ export class Sequencer {
       this.unlock(operation);
       return;
     }
-    if (gate.host !== 'open' || gate.sequencer !== nodeId) {
+    if (gate.host !== 'open' || gate.sequencer !== nodeId || this.context.isDraining) {
       this.unlock(operation);
       if (operation.origin !== undefined) this.context.origins.dropped(operation.origin);
       operation.state = 'held';
