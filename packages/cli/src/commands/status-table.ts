@@ -11,7 +11,7 @@ export function makeTable(
 ): string {
   const table = new Table({
     head: [...head],
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
     ...(wrap === undefined ? {} : { colWidths: [...wrap], wordWrap: true }),
   });
   for (const row of rows) table.push([...row]);

@@ -65,7 +65,7 @@ describe('the tables of a run', () => {
   it('have one row per scene', () => {
     const table = sceneTable(exampleReport());
     expect(table).toContain('a  the preferred node is killed');
-    expect(table).toContain('21 MiB of 36 MiB looked at');
+    expect(table).toContain('21 MiB (36 MiB)');
   });
 
   it('sum up many runs by scene', () => {

@@ -3,7 +3,7 @@ import { formatBytes } from '../../config/size.js';
 import type { DemoReport, SceneResult } from './types.js';
 
 export function sceneTable(report: DemoReport): string {
-  const head = ['scene', 'who serves', 'longest pause', 'allowed', 'resynced', 'lost'];
+  const head = ['scene', 'who serves', 'longest pause', 'allowed', 'moved (looked at)', 'lost'];
   return makeTable(head, report.scenes.map(rowOf));
 }
 
@@ -17,9 +17,7 @@ function rowOf(scene: SceneResult): readonly string[] {
     boundMs === undefined
       ? ''
       : `${Math.round(boundMs)} ms${stallMs >= 1 ? ` + ${Math.round(stallMs)}` : ''}`,
-    resyncedBytes === undefined
-      ? ''
-      : `${formatBytes(resyncedBytes)} of ${formatBytes(comparedBytes ?? 0)} looked at`,
+    resyncedBytes === undefined ? '' : `${formatBytes(resyncedBytes)} (${formatBytes(comparedBytes ?? 0)})`,
     String(lostWrites),
   ];
 }
