@@ -91,7 +91,7 @@ export class Cluster {
       if (isNode) this.observer.died(name, Date.now());
     });
     const ready = (line: string): boolean => line === 'relaying' || line.includes('"kind":"ready"');
-    await life.waitForLine(ready, { deadlineMs: 30_000, signal: this.signal });
+    await life.waitForLine(ready, { deadlineMs: 60_000, signal: this.signal });
   }
 
   /** Ends a process at once, as a crash would, and gives back the proof of it. */
