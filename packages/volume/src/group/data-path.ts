@@ -12,6 +12,7 @@ import type { Leg } from '../metadata/leg.js';
 import { Origins } from '../order/origins.js';
 import { type Frame, frame, frameFlags, frameStatus, frameTypes } from '../wire/index.js';
 import { type DataPathContext, fenced, type PeerChannel } from './context.js';
+import { Drains } from './drains.js';
 import { Flusher } from './flusher.js';
 import { Follower } from './follower.js';
 import { Generations } from './generations.js';
@@ -30,12 +31,6 @@ export interface DataPathOptions {
   readonly targetCounts: () => boolean;
   readonly fact: (fact: PolarizationFact) => void;
   readonly initiatorsChanged: (count: number) => void;
-}
-
-interface Drain {
-  readonly flush: boolean;
-  readonly ended: (drained: boolean) => void;
-  flushing: boolean;
 }
 
 /** How many answered forwards are remembered for a peer that repeats them after a reconnect. */
@@ -58,8 +53,7 @@ export class DataPath implements HostSide, DataPathContext {
   isLegOut = false;
   private held: Operation[] = [];
   private readonly listeners = new Set<(gate: Gate) => void>();
-  isDraining = false;
-  private drains: Drain[] = [];
+  private readonly drains: Drains;
   private forwardsOf: string | undefined;
   /** Of the peer's present life; what an older one forwarded and is still under way keeps the map of that life. */
   private forwardsSeen = new Map<number, 'open' | 'done'>();
@@ -80,6 +74,13 @@ export class DataPath implements HostSide, DataPathContext {
     this.sequencer = new Sequencer(this, (operation) => this.held.push(operation));
     this.follower = new Follower(this);
     this.flusher = new Flusher(this, options.targetCounts);
+    this.drains = new Drains(
+      options.legs,
+      () => this.sequencer.isDrained && this.follower.isDrained && (this.flusher.isDrained || this.isLegOut),
+      (detail) => {
+        this.fact({ kind: 'leg-failed', operation: 'flush', detail });
+      },
+    );
     this.generations = new Generations(this, (initiatorId, generation) => {
       this.dropUnordered(
         (operation) =>
@@ -213,8 +214,7 @@ export class DataPath implements HostSide, DataPathContext {
 
   setGate(gate: Gate): void {
     this.gate = gate;
-    this.isDraining = false;
-    for (const { ended } of this.drains.splice(0)) ended(false);
+    this.drains.endAll();
     const session = this.peer?.session;
     const sessionChanged = session !== undefined && session !== this.lastGateSession;
     this.lastGateSession = session ?? this.lastGateSession;
@@ -235,8 +235,10 @@ export class DataPath implements HostSide, DataPathContext {
   private settleLogs(gate: Gate): void {
     if (gate.legs === 'none') return;
     for (const leg of this.legs) {
-      if (gate.legs === 'both') leg.log.resolve();
-      else if (leg.log.hasUnsettled || leg.log.lost) leg.markLog();
+      if (gate.legs === 'both') {
+        leg.log.resolve();
+        leg.map.clear(0, leg.sizeBytes, leg.sizeBytes);
+      } else if (leg.log.hasUnsettled || leg.log.lost) leg.markLog();
     }
   }
 
@@ -245,41 +247,16 @@ export class DataPath implements HostSide, DataPathContext {
    * next gate ends it, also before that: then with false.
    */
   drain(flush: boolean, ended: (drained: boolean) => void): void {
-    this.isDraining = true;
-    this.drains.push({ flush, ended, flushing: false });
-    this.progressed();
+    this.drains.begin(flush, ended);
+  }
+
+  get isDraining(): boolean {
+    return this.drains.isHolding;
   }
 
   progressed(): void {
     this.generations.progressed();
-    if (this.drains.length === 0 || !this.isDrained) return;
-    for (const drain of [...this.drains]) {
-      if (!drain.flush) this.endDrain(drain);
-      else if (!drain.flushing) this.flushFor(drain);
-    }
-  }
-
-  private get isDrained(): boolean {
-    return this.sequencer.isDrained && this.follower.isDrained && (this.flusher.isDrained || this.isLegOut);
-  }
-
-  private endDrain(drain: Drain): void {
-    if (!this.drains.includes(drain)) return;
-    this.drains = this.drains.filter((other) => other !== drain);
-    drain.ended(true);
-  }
-
-  private flushFor(drain: Drain): void {
-    drain.flushing = true;
-    Promise.all(this.legs.map((leg) => leg.flush())).then(
-      () => {
-        this.endDrain(drain);
-      },
-      (error: unknown) => {
-        const detail = error instanceof Error ? error.message : String(error);
-        this.fact({ kind: 'leg-failed', operation: 'flush', detail });
-      },
-    );
+    this.drains.look();
   }
 
   peerArrived(peer: PeerChannel): void {

@@ -3,6 +3,7 @@ import {
   type Gate,
   gateOf,
   HoldfastError,
+  InvariantError,
   type Introduction,
   introduce,
   type OperatorCommand,
@@ -326,6 +327,14 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   private setGate(gate: Gate): void {
     if (this.haltedGate !== undefined) return;
     const before = this.dataPath.gate;
+    if (
+      gate.legs === 'both' &&
+      before.legs === 'own-and-target' &&
+      this.legs.some((leg) => !leg.map.isClean)
+    ) {
+      this.halted(new InvariantError('a mirror begins only when no block is marked as different'));
+      return;
+    }
     if (gate.legs === 'both') this.resync.stop(true);
     this.dataPath.setGate(gate);
     if (before.mode === gate.mode && before.host === gate.host && before.epoch === gate.epoch) return;

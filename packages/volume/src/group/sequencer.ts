@@ -81,12 +81,12 @@ export class Sequencer {
     if (context.gate.legs === 'own') {
       leg.map.mark(offsetBytes, lengthBytes);
       operation.peerDone = true;
-    } else this.send(operation);
+    }
     leg.log.begin(
       leg.firstExtent(offsetBytes),
       leg.lastExtent(offsetBytes, lengthBytes),
       () => {
-        this.writeOwn(operation);
+        this.logged(operation);
       },
       (error) => {
         this.ownFailed(operation, error);
@@ -94,12 +94,21 @@ export class Sequencer {
     );
   }
 
-  private writeOwn(operation: Operation): void {
+  /**
+   * The peer gets a write only when it stands in the own log. Otherwise it could have it, settle it, and let go of it, and a crash
+   * here would leave two different legs and no log that knows.
+   */
+  private logged(operation: Operation): void {
     operation.inLog = true;
     if (operation.givenUp !== undefined) {
       this.abandon(operation);
       return;
     }
+    if (!operation.peerDone) this.send(operation);
+    this.writeOwn(operation);
+  }
+
+  private writeOwn(operation: Operation): void {
     const { leg, offsetBytes, lengthBytes, data, forceUnitAccess, mayTrim } = operation;
     leg.write(offsetBytes, lengthBytes, data, forceUnitAccess, mayTrim).then(
       () => {
@@ -250,18 +259,14 @@ export class Sequencer {
       return;
     }
     for (const operation of [...this.outstanding.values()]) {
-      const givenUpByPeer =
-        gate.legs === 'own' || (gate.legs === 'own-and-target' && operation.sentSession !== session);
+      // What does not stand in the log yet has not been sent to anybody: it goes to whoever is there when it does.
+      const wasSentElsewhere = operation.inLog && operation.sentSession !== session;
+      const givenUpByPeer = gate.legs === 'own' || (gate.legs === 'own-and-target' && wasSentElsewhere);
       if (givenUpByPeer && !operation.peerDone) {
         // The peer may have it or not: its blocks are for the resync to settle.
         operation.leg.map.mark(operation.offsetBytes, operation.lengthBytes);
         operation.peerDone = true;
-      } else if (
-        gate.legs === 'both' &&
-        gate.host === 'open' &&
-        !operation.peerDone &&
-        operation.sentSession !== session
-      ) {
+      } else if (gate.legs === 'both' && gate.host === 'open' && !operation.peerDone && wasSentElsewhere) {
         this.send(operation);
       }
       this.tryEnd(operation);
