@@ -29,6 +29,9 @@ async function main(words: readonly string[]): Promise<boolean> {
     throw new Error(`a number greater than 0 is wanted, not ${quiet ?? values.kills}\n${usage}`);
 
   await using cluster = await Cluster.start();
+  // Ctrl-C must not leave processes and disks behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void cluster[Symbol.asyncDispose]().finally(() => process.exit(130)));
   using standstills = new Standstills(cluster);
   const client = await cluster.client(cluster.layout.hostSocket);
   const load = new VerifyingLoad({ client, sizeBytes, queueDepth });

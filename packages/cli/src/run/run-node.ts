@@ -78,6 +78,7 @@ async function startNode(
   for (const leg of settings.legs) legs.push(await openLeg(leg, settings, closing));
   const witness = await witnessOf(config, closing);
   const { peerLink, paths } = settings;
+  const random = systemRandom();
   const node = await createNode({
     clusterId: config.clusterId,
     groupId: config.groupId,
@@ -86,13 +87,14 @@ async function startNode(
     role: settings.role,
     legs,
     store,
-    machineBootId: machineBootId(),
+    // A drill in which the power goes with the process: every start is then a start of the machine.
+    machineBootId: settings.legs.some((leg) => leg.simulatePowerLoss) ? random.id() : machineBootId(),
     timing: config.timing,
     faultModel: config.faultModel,
     peerLink: peerLink.side === 'listen' ? { listen: peerLink.address } : { dial: peerLink.address },
     pathListen: paths.address,
     clock: systemClock(),
-    random: systemRandom(),
+    random,
     transport: await transportFor([peerLink, paths]),
     tuning: settings.tuning,
     digest: (block) => createHash('sha256').update(block).digest(),
