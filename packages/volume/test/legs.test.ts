@@ -70,6 +70,46 @@ describe('metadata that takes five seconds to write', () => {
   });
 });
 
+describe('the activity log', () => {
+  it('has a write before the peer is sent it: a peer that settles it early must not be the only one that knew', async () => {
+    const { a, b, finish } = withFinish(await mirrored());
+    const metadata = a.disks[0]?.metadata ?? never();
+    metadata.faults = () => ({ delayMs: 300 });
+    const written = a.running.hostSide.write({
+      volume: 0,
+      offsetBytes: 4 * mib,
+      lengthBytes: 4096,
+      data: stamp(9),
+      forceUnitAccess: false,
+      mayTrim: false,
+      origin: undefined,
+    });
+    await cluster?.clock.advance(200);
+    const atPeer = (): Uint8Array => visible(b.disks[0]?.data ?? never()).subarray(4 * mib, 4 * mib + 4096);
+    expect(atPeer().every((byte) => byte === 0)).toBe(true);
+    await finish(written, 'written once it stands in the log');
+    expect(atPeer()).toEqual(stamp(9));
+  });
+
+  it('does not stop a resync when the returning node finds it full', async () => {
+    const extentBytes = 16 * 1024;
+    const { a, b, finish } = withFinish(
+      await mirrored({
+        tuning: { activityLogExtentBytes: extentBytes, activityLogExtents: 2, resyncChunkBytes: extentBytes },
+      }),
+    );
+    const host = await cluster?.initiator();
+    for (const extent of [0, 1])
+      await finish(host?.write('vol0', extent * extentBytes, stamp(extent)), 'written');
+    await b.kill();
+    for (const extent of [2, 3, 4, 5])
+      await finish(host?.write('vol0', extent * extentBytes, stamp(extent)), 'written alone');
+    await b.start();
+    await cluster?.until(() => a.mode === 'mirrored' && b.mode === 'mirrored', 'both mirror again', 5_000);
+    expect(cluster?.legsDifference()).toBeUndefined();
+  });
+});
+
 describe('a group of several volumes', () => {
   it('fails over and resyncs as one', async () => {
     const { a, b, finish } = withFinish(await mirrored({ volumes: ['data', 'journal'] }));
