@@ -1,5 +1,4 @@
 export * from './driver/index.js';
-export * from './explain.js';
 export * from './journal/index.js';
 export * from './node/index.js';
 export * from './observe/index.js';

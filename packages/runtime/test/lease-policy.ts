@@ -60,6 +60,7 @@ export const leasePolicy: Policy<typeof leaseOptions, LeaseState, LeaseEvent, Le
   }),
   step,
   wakeAt: (state) => state.renewAt,
+  explain: ({ because }) => `For ${because.kind}.`,
   invariants: [
     {
       name: 'notes are words',

@@ -1,6 +1,6 @@
-import { describe, expect, expectTypeOf, it } from 'vitest';
-import { explainWith, plan } from '../src/index.js';
-import { type LeaseReason, leaseOptions, leasePolicy } from './lease-policy.js';
+import { describe, expect, it } from 'vitest';
+import { plan } from '../src/index.js';
+import { leaseOptions, leasePolicy } from './lease-policy.js';
 
 const start = leasePolicy.init(leaseOptions, 0);
 
@@ -45,33 +45,5 @@ describe('a plan', () => {
   it('says that there is no end to it', () => {
     const restless = { ...start, renewAt: -1 };
     expect(() => plan(leasePolicy, restless, [], { untilAt: 1 })).toThrow(/no end/);
-  });
-});
-
-describe('an explanation', () => {
-  const explain = explainWith<LeaseReason | { readonly kind: 'link-lost'; readonly silentMs: number }>({
-    'renewal-due': (reason) => `The lease is renewed at ${String(reason.atMs)} ms.`,
-    'record-changed': () => 'The record has changed.',
-    asked: () => 'Somebody asked.',
-    'link-lost': (reason) => `The peer has been silent for ${String(reason.silentMs)} ms.`,
-  });
-
-  it('is one sentence with the numbers of the reason', () => {
-    expect(explain({ kind: 'link-lost', silentMs: 300 })).toBe('The peer has been silent for 300 ms.');
-    expect(explain({ kind: 'renewal-due', atMs: 100 })).toBe('The lease is renewed at 100 ms.');
-  });
-
-  it('shows a reason of a newer release as it stands', () => {
-    const foreign = JSON.parse('{"kind":"moon-phase","phase":0.5}') as {
-      kind: 'link-lost';
-      silentMs: number;
-    };
-    expect(explain(foreign)).toBe(`For the reason 'moon-phase' {"phase":0.5}.`);
-  });
-
-  it('does not compile without a sentence for each kind', () => {
-    // @ts-expect-error 'b' has no sentence
-    const missing = (): unknown => explainWith<{ kind: 'a' } | { kind: 'b' }>({ a: () => 'A.' });
-    expectTypeOf(missing).toBeFunction();
   });
 });

@@ -2,15 +2,7 @@ import { expect, it } from 'vitest';
 // The example of README.md, word for word where it matters.
 import { type Policy, type PolicyEffect, type PolicyEvent, effectId } from '@holdfast/core';
 import { MemoryRecords, VirtualClock, memoryStore } from '@holdfast/testkit';
-import {
-  type Interpreter,
-  createDriver,
-  explainWith,
-  nextIncarnation,
-  plan,
-  replay,
-  ringJournal,
-} from '../src/index.js';
+import { type Interpreter, createDriver, nextIncarnation, plan, replay, ringJournal } from '../src/index.js';
 
 interface Heard extends PolicyEvent {
   readonly kind: 'tick' | 'heard' | 'written-down';
@@ -54,19 +46,16 @@ it('does what the README shows', async () => {
       };
     },
     wakeAt: (state) => (state.told ? undefined : state.heardAt + 300),
+    explain: ({ because }) => `The peer has been silent for ${String(because.silentMs)} ms.`,
     invariants: [],
   };
-  const explain = explainWith<Alarm['because']>({
-    'peer-silent': ({ silentMs }) => `The peer has been silent for ${String(silentMs)} ms.`,
-  });
-
   const interpreter: Interpreter<Alarm, Heard> = {
     run: async (effect) => {
       if (effect.kind === 'write-down') {
         await store.save('alarm', new TextEncoder().encode(effect.id));
         return { kind: 'written-down' };
       }
-      said.push(`${effect.kind} at ${String(clock.now())}: ${explain(effect.because)}`);
+      said.push(`${effect.kind} at ${String(clock.now())}: ${watchdog.explain(effect)}`);
       return undefined;
     },
     failed: () => undefined,

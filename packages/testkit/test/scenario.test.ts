@@ -17,7 +17,6 @@ import { watchdog } from './watchdog-policy.js';
 const watchdogHandlers = (): TranscriptHandlers =>
   policyTranscript(watchdog, {
     options: (given) => ({ limitMs: Number(given['limitMs']) }),
-    explain: ({ silentMs }) => `The peer has been silent for ${String(silentMs)} ms.`,
   });
 
 describe('the stories of a policy', () => {
@@ -48,7 +47,7 @@ describe('the stories of a policy', () => {
       handlers,
       's',
     );
-    expect(text).toContain('1/1 alarm peer=beta (after 1/0)\n    because peer-silent silentMs=5\n');
+    expect(text).toContain('1/1 alarm peer=beta (after 1/0)\n    The peer has been silent for 5 ms.\n');
   });
 });
 

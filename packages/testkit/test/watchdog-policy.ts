@@ -42,6 +42,7 @@ export const watchdog: Policy<{ limitMs: number }, WatchdogState, WatchdogEvent,
     };
   },
   wakeAt: (state) => (state.told ? undefined : state.heardAt + state.limitMs),
+  explain: ({ because }) => `The peer has been silent for ${String(because.silentMs)} ms.`,
   invariants: [
     {
       name: 'time is not negative',

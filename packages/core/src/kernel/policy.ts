@@ -52,5 +52,7 @@ export interface Policy<Options, State, Event extends PolicyEvent, Effect extend
   step(state: State, event: Event): Step<State, Effect>;
   /** When `step` wants an event of kind `tick`, if nothing else happens before. */
   wakeAt(state: State): Millis | undefined;
+  /** One English sentence for the reason of an effect, with the numbers that decided. */
+  explain(effect: Effect): string;
   readonly invariants: readonly Invariant<State>[];
 }

@@ -1,4 +1,4 @@
-import type { EffectId, Millis, Policy, PolicyEffect, PolicyEvent, Reason } from '@holdfast/core';
+import type { EffectId, Millis, Policy, PolicyEffect, PolicyEvent } from '@holdfast/core';
 import type { TranscriptBlock, TranscriptHandlers } from './transcript.js';
 
 export interface PolicyBindings<Options, State, Event extends PolicyEvent, Effect extends PolicyEffect> {
@@ -11,8 +11,6 @@ export interface PolicyBindings<Options, State, Event extends PolicyEvent, Effec
     at: Millis,
     sequence: number,
   ) => Event;
-  /** One sentence for a reason, as from `explainWith`. Default: its kind and numbers. */
-  readonly explain?: (because: Effect['because']) => string;
   /** The fields of an effect that a reader wants to see. Default: all but id, kind, after and because. */
   readonly show?: (effect: Effect) => Readonly<Record<string, unknown>>;
   /** What `state` prints. Default: the whole state. */
@@ -121,15 +119,14 @@ class Story<Options, State, Event extends PolicyEvent, Effect extends PolicyEffe
   }
 
   private describe(effect: Effect): readonly string[] {
-    const { show, explain } = this.bindings;
+    const { show } = this.bindings;
     const { id: _id, kind, after = [], because, ...rest } = effect;
     const fields = Object.entries(show === undefined ? rest : show(effect)).filter(
       ([, value]) => value !== undefined,
     );
     const shown = fields.map(([name, value]) => ` ${name}=${compact(value)}`).join('');
     const waits = after.length === 0 ? '' : ` (after ${after.map(shortId).join(', ')})`;
-    const why = explain === undefined ? reasonInShort(because) : explain(because);
-    return [`${shortId(effect.id)} ${kind}${shown}${waits}`, `    ${why}`];
+    return [`${shortId(effect.id)} ${kind}${shown}${waits}`, `    ${this.policy.explain(effect)}`];
   }
 
   private checkInvariants(): void {
@@ -158,12 +155,6 @@ class Story<Options, State, Event extends PolicyEvent, Effect extends PolicyEffe
 /** Event and index: who wishes is the same all through a story. */
 function shortId(id: EffectId): string {
   return id.split('/').slice(-2).join('/');
-}
-
-function reasonInShort(because: Reason): string {
-  const { kind, ...numbers } = because;
-  const shown = Object.entries(numbers).map(([name, value]) => ` ${name}=${compact(value)}`);
-  return `because ${kind}${shown.join('')}`;
 }
 
 function compact(value: unknown): string {

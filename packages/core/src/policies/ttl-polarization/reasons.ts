@@ -1,3 +1,4 @@
+import { explainWith } from '../../kernel/explain.js';
 import type { DurationMs } from '../../kernel/time.js';
 import type { HealthLevel, Mode, NodeId, OpenClaim, Role } from './types.js';
 
@@ -129,12 +130,7 @@ const words: Readonly<Record<AloneBy, string>> = {
 
 const ms = (span: DurationMs): string => `${String(Math.round(span))} ms`;
 
-type Sentences = {
-  readonly [Kind in Because['kind']]: (because: Extract<Because, { readonly kind: Kind }>) => string;
-};
-
-/** A kind without a sentence does not compile. */
-const sentences: Sentences = {
+const say = explainWith<Because>({
   started: (it) =>
     `node ${it.node} has started with a record "${it.record}" of epoch ${it.epoch}, data ${it.dataState}, and serves nothing yet`,
   'peer-lost': (it) => `host I/O of epoch ${it.epoch} is held, because ${causes[it.cause]} (${it.detail})`,
@@ -207,12 +203,10 @@ const sentences: Sentences = {
   command: (it) => `command ${it.command}: ${it.detail}`,
   'persist-failed': (it) =>
     `the record could not be written (${it.detail}); nothing that needs it happens, and it is written again in ${ms(it.retryMs)}`,
-};
+});
 
 /** One English sentence for operators, with the numbers that decided. */
 export function explain(because: Because): string {
-  // The table is indexed by the very kind of its argument, which the compiler cannot follow through a union.
-  const say = sentences[because.kind] as (because: Because) => string;
   const text = say(because);
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -7,6 +7,7 @@ import { onConnected, onEvidence, onSessionLost, onStalled } from './loss.js';
 import { commitMirror, onCaughtUp } from './mirror.js';
 import type { PolarizationOptions } from './options.js';
 import { onPersistFailed, onPersisted } from './persisted.js';
+import { explain } from './reasons.js';
 import { nextRecord } from './record.js';
 import { boot, initialState } from './start.js';
 import type { PolarizationState } from './state.js';
@@ -145,5 +146,6 @@ export const ttlPolarization: Policy<
   init: initialState,
   step,
   wakeAt,
+  explain: (effect) => explain(effect.because),
   invariants,
 };

@@ -1,4 +1,4 @@
-import type { Reason } from '@holdfast/core';
+import type { Reason } from './policy.js';
 
 /** The members of a union of reasons that may be of this kind. */
 export type ReasonOfKind<Why extends Reason, Kind> = Why extends Reason
