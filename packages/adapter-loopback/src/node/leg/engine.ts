@@ -2,6 +2,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import {
   createSharedRings,
   line,
+  operation,
   slotCount,
   smallRequestBytes,
   threadDied,
@@ -9,6 +10,7 @@ import {
   wordsPerSlot,
   type SharedRings,
 } from './layout.js';
+import { LoneRequest } from './lone-request.js';
 import { workerSource } from './worker-source.js';
 
 /** Gets 0, or when the request failed a negative errno, `shortRead` or `threadDied`. */
@@ -28,6 +30,7 @@ interface Waiting {
  */
 export class RingEngine {
   readonly rings: SharedRings;
+  private readonly lone: LoneRequest;
   private readonly workers: Worker[] = [];
   private readonly exits: Promise<unknown>[] = [];
   private readonly heads: number[];
@@ -49,12 +52,18 @@ export class RingEngine {
     private readonly died: (error: Error) => void,
   ) {
     this.rings = createSharedRings(workerCount, poolBytes);
+    this.lone = new LoneRequest(descriptor, this.rings.pool);
     this.heads = new Array<number>(workerCount).fill(0);
     for (let index = 0; index < workerCount; index += 1) this.startWorker(descriptor, index, workerCount);
   }
 
   /** Moves `lengthBytes` between the pool at `at` and the file at `offsetBytes`. The completion runs in a later turn. */
   submit(kind: number, offsetBytes: number, lengthBytes: number, at: number, completion: Completion): void {
+    const isAlone = this.inFlight === 0 && this.lone.isFree;
+    if (isAlone && lengthBytes <= smallRequestBytes && kind !== operation.zero) {
+      this.lone.submit(kind, offsetBytes, lengthBytes, at, completion);
+      return;
+    }
     const slot = this.freeSlots.pop();
     if (slot === undefined) {
       this.waiting.push({ kind, offsetBytes, lengthBytes, at, completion });
