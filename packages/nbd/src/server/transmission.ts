@@ -37,7 +37,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
   readonly #intake: WriteIntake;
   readonly #desk: ReplyDesk;
   readonly #outbox: WriteBatcher;
-  readonly #queue = new ByteQueue();
+  readonly #queue = new ByteQueue((chunk) => this.#stream.giveBack?.(chunk));
   readonly #request = new RequestDecoder();
   readonly #works = new WorkTable();
   readonly #largeReads: LargeReads;
@@ -368,6 +368,11 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
 
   #schedule(): void {
     if (this.#turnPending || this.#pumping || this.#gone) return;
+    // The last answer has no other to wait for.
+    if (this.#works.inFlight === 0) {
+      this.#turn();
+      return;
+    }
     this.#turnPending = true;
     this.#tools.defer(this.#turn);
   }

@@ -93,6 +93,25 @@ export class SocketStream implements ByteStream {
     return false;
   }
 
+  readonly flush = (): void => {
+    const { batch } = this;
+    if (batch === undefined) return;
+    this.batch = undefined;
+    this.sent.push(batch);
+    const { chunks } = batch;
+    const last = chunks.length - 1;
+    if (last < 0) {
+      process.nextTick(() => this.taken(batch));
+      return;
+    }
+    if (last > 0) this.socket.cork();
+    chunks.forEach((chunk, index) => {
+      if (index < last) this.socket.write(chunk);
+      else this.socket.write(chunk, () => this.taken(batch));
+    });
+    if (last > 0) this.socket.uncork();
+  };
+
   allocate(lengthBytes: number): Uint8Array {
     return Buffer.allocUnsafeSlow(lengthBytes);
   }
@@ -126,25 +145,6 @@ export class SocketStream implements ByteStream {
     if (this.canReset) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
-
-  private readonly flush = (): void => {
-    const { batch } = this;
-    if (batch === undefined) return;
-    this.batch = undefined;
-    this.sent.push(batch);
-    const { chunks } = batch;
-    const last = chunks.length - 1;
-    if (last < 0) {
-      process.nextTick(() => this.taken(batch));
-      return;
-    }
-    if (last > 0) this.socket.cork();
-    chunks.forEach((chunk, index) => {
-      if (index < last) this.socket.write(chunk);
-      else this.socket.write(chunk, () => this.taken(batch));
-    });
-    if (last > 0) this.socket.uncork();
-  };
 
   /** The system has the bytes, or the socket has failed; both give the chunks back. */
   private taken(batch: Batch): void {

@@ -8,6 +8,8 @@ export interface PeerChannel {
   readonly session: number;
   readonly bootId: string;
   send(frame: Frame): void;
+  /** What was sent so far leaves at once. Sending alone waits for the end of the turn, where many frames leave together. */
+  flush(): void;
   /** Index by which this session knows an initiator; announces it on first use. */
   originIndex(initiatorId: string): number;
   originAt(index: number): string | undefined;

@@ -122,6 +122,7 @@ export class Follower {
         else this.context.origins.dropped(stamp);
       }
       this.acknowledge(request.id, failure === undefined ? frameStatus.ok : frameStatus.failed);
+      if (this.applying.size === 0) this.context.peer?.flush();
       // A write that failed may still be read from: its leg may have been given up while it hung.
       if (failure === undefined) request.giveBack?.();
       this.context.progressed();

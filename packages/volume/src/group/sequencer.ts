@@ -161,6 +161,8 @@ export class Sequencer {
       next.operation = origin.operation;
     }
     peer.send(next);
+    // A lone write waits for the peer longest: its frame goes before anything else is done.
+    if (this.outstanding.size === 1) peer.flush();
   }
 
   /** The peer says what became of a write that it was sent. */

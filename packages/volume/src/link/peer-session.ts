@@ -35,6 +35,10 @@ export class PeerSession implements PeerChannel {
     this.frames.send(next);
   }
 
+  flush(): void {
+    this.frames.flush();
+  }
+
   originIndex(initiatorId: string): number {
     const known = this.indexes.get(initiatorId);
     if (known !== undefined) return known;
