@@ -39,6 +39,7 @@ export class SocketStream implements ByteStream {
   private handler: ByteStreamHandler | undefined;
   private readonly sent: Batch[] = [];
   private batch: Batch | undefined;
+  private roundEnd: NodeJS.Immediate | undefined;
   /** Written and not yet taken by the system. */
   private pendingBytes = 0;
   private wantsDrain = false;
@@ -78,7 +79,7 @@ export class SocketStream implements ByteStream {
     }
     if (this.batch === undefined) {
       this.batch = { chunks: [], flushed: [], bytes: 0 };
-      setImmediate(this.flush);
+      this.roundEnd = setImmediate(this.flush);
     }
     const { batch } = this;
     for (const chunk of chunks) {
@@ -97,6 +98,8 @@ export class SocketStream implements ByteStream {
     const { batch } = this;
     if (batch === undefined) return;
     this.batch = undefined;
+    // A callback that waits keeps the loop from sleeping: it would look for events once more in vain.
+    clearImmediate(this.roundEnd);
     this.sent.push(batch);
     const { chunks } = batch;
     const last = chunks.length - 1;
