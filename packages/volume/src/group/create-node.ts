@@ -28,6 +28,7 @@ import { loadRecord } from './record.js';
 export async function createNode(options: NodeOptions): Promise<VolumeNode> {
   const tuning: NodeTuning = { ...defaultTuning, ...options.tuning };
   checkOptions(options);
+  checkTuning(options.nodeId, tuning);
   const { groupId, nodeId, store } = options;
   const found = await loadRecord(store, groupId, nodeId);
   const cell: { group?: GroupNode } = {};
@@ -80,6 +81,19 @@ function checkOptions(options: NodeOptions): void {
       `nodeId and peerId are both "${options.nodeId}". The two nodes of a group need two names.`,
     );
   }
+}
+
+/** A copy of the resync touches this many extents at once; a log without room for them would never let it begin. */
+function checkTuning(nodeId: string, tuning: NodeTuning): void {
+  const { activityLogExtentBytes, activityLogExtents, resyncChunkBytes } = tuning;
+  const wanted = Math.ceil(resyncChunkBytes / activityLogExtentBytes) + 1;
+  if (activityLogExtents >= wanted) return;
+  throw new HoldfastError(
+    'OPTIONS_INVALID',
+    `Node ${nodeId}: activityLogExtents >= resyncChunkBytes / activityLogExtentBytes + 1 does not hold: ` +
+      `${String(activityLogExtents)} < ${String(resyncChunkBytes)} / ${String(activityLogExtentBytes)} + 1. ` +
+      `Give the log ${String(wanted)} extents or more, or larger ones.`,
+  );
 }
 
 class RunningNode implements VolumeNode {
