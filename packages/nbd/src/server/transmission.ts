@@ -81,8 +81,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
     this.#intake = new WriteIntake(account, tools.buffers, this, sizes);
   }
 
-  // ---- what the stream says -------------------------------------------------------------------------------------
-
   data(chunk: Uint8Array): void {
     if (this.#noMoreRequests || this.#gone) return;
     this.#queue.push(chunk);
@@ -131,8 +129,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
     this.#outbox.close();
     if (this.#calls.outstanding === 0) this.#owner.transmissionSettled();
   }
-
-  // ---- taking requests ------------------------------------------------------------------------------------------
 
   /** From the budget: room may have appeared. */
   roomAppeared(): boolean {
@@ -333,8 +329,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
   #answerWrite(work: Work): void {
     if (this.#intake.work !== work) this.#desk.finish(work);
   }
-
-  // ---- from large reads -----------------------------------------------------------------------------------------
 
   largeReadEnded(work: Work): void {
     this.#works.retire(work);

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   freshRecord,
   HoldfastError,
   type Listener,
@@ -95,6 +96,9 @@ function checkTuning(nodeId: string, tuning: NodeTuning): void {
       `Give the log ${String(wanted)} extents or more, or larger ones.`,
   );
 }
+
+/** How long an orderly stop waits for a record that is being written, unless the caller says otherwise. */
+const recordPatienceMs = 10_000;
 
 class RunningNode implements VolumeNode {
   private pathListener: Listener | undefined;
@@ -213,7 +217,13 @@ class RunningNode implements VolumeNode {
     return this.group.subscribe(listener);
   }
 
-  async shutDown(): Promise<void> {
+  async shutDown(options: CallOptions = {}): Promise<void> {
+    const { clock } = this.options;
+    const until = clock.now() + (options.deadlineMs ?? recordPatienceMs);
+    // A node that has just started or changed its role is writing its record down: the order to stop would be refused.
+    while (this.group.state.saving !== undefined && clock.now() < until) {
+      await new Promise<void>((resume) => clock.setTimer(10, resume));
+    }
     await this.group.command({ kind: 'shut-down' });
     for (const leg of this.group.legs) await leg.rest();
     await this[Symbol.asyncDispose]();

@@ -65,7 +65,8 @@ export class Follower {
       next.operation = origin.operation;
       next.extra = origin.acknowledgedBelow;
     }
-    peer.send(next);
+    operation.use();
+    peer.send(next, operation);
   }
 
   forwardDone(answer: Frame): void {
@@ -114,7 +115,9 @@ export class Follower {
     const stamp = this.stampOf(request);
     this.applying.add(request.id);
     if (stamp !== undefined) this.context.origins.follow(stamp);
+    forwarded?.use();
     this.write(leg, request, data, (failure) => {
+      forwarded?.release();
       this.applying.delete(request.id);
       if (failure === undefined && this.appliedOf === bootId) this.applied.add(request.id);
       if (stamp !== undefined) {
@@ -203,7 +206,7 @@ export class Follower {
       this.forwards.clear();
       for (const operation of open) {
         operation.state = 'ended';
-        operation.settled(fenced(nodeId, gate));
+        operation.fail(fenced(nodeId, gate));
       }
       return [];
     }
