@@ -69,11 +69,11 @@ describe('the memory of a write that is given up', () => {
     await clock.advance(10);
     a.running.hostSide.flush(0).catch(() => undefined);
     await until(() => a.mode === 'fenced', 'a is out');
-    expect(a.running.status().peer?.connected).toBe(true);
+    expect(a.running.status().peer.connected).toBe(true);
     expect(hosts.at(-1)?.answers, 'while the frame is on its way').toEqual([]);
     await until(() => hosts.every(({ answers }) => answers.length > 0), 'all hosts have an answer');
     expect(hosts.flatMap(({ answers }) => answers)).toEqual(hosts.map(() => 'given up'));
-    expect(a.running.status().peer?.connected).not.toBe(true);
+    expect(a.running.status().peer.connected).not.toBe(true);
   });
 });
 

@@ -194,3 +194,7 @@ describe('a volume on two sites', () => {
     });
   }
 });
+
+function never(): never {
+  throw new TypeError('the site has no disk');
+}
