@@ -13,10 +13,13 @@ type Stepped = ReturnType<Policy['step']>;
 interface Mutation {
   readonly options?: (options: PlannedFailoverOptions) => PlannedFailoverOptions;
   readonly init?: (state: PlannedFailoverState) => PlannedFailoverState;
-  readonly before?: (state: PlannedFailoverState, event: PlannedFailoverEvent) => PlannedFailoverState;
+  readonly before?: Before;
   readonly event?: (event: PlannedFailoverEvent, state: PlannedFailoverState) => PlannedFailoverEvent;
-  readonly after?: (step: Stepped, before: PlannedFailoverState, event: PlannedFailoverEvent) => Stepped;
+  readonly after?: After;
 }
+
+type After = (step: Stepped, before: PlannedFailoverState, event: PlannedFailoverEvent) => Stepped;
+type Before = (state: PlannedFailoverState, event: PlannedFailoverEvent) => PlannedFailoverState;
 
 /** The policy with one guard taken out, from outside. */
 function without(mutation: Mutation): Policy {
@@ -42,81 +45,101 @@ function goOn(step: Stepped, event: PlannedFailoverEvent): Stepped {
 }
 
 function persistOf(step: Stepped, phase: PlannedFailoverPhase): PlannedFailoverEffect | undefined {
-  return step.effects.find(
-    (effect) => effect.kind === 'persist' && effect.record.operation?.phase === phase,
-  );
+  return step.effects.find((effect) => effect.kind === 'persist' && effect.record.operation?.phase === phase);
 }
 
 /** The record of this phase is never written: it counts as durable at once. */
-function volatile(phase: PlannedFailoverPhase): Mutation['after'] {
+function volatile(phase: PlannedFailoverPhase): After {
   return (step, _before, event) => {
     const persist = persistOf(step, phase);
     if (persist === undefined) return step;
     const rest = { ...step, effects: step.effects.filter((effect) => effect !== persist) };
-    const done = { kind: 'persisted', effect: persist.id, at: event.at, sequence: event.sequence + 500 } as const;
+    const done = {
+      kind: 'persisted',
+      effect: persist.id,
+      at: event.at,
+      sequence: event.sequence + 500,
+    } as const;
     return goOn(rest, done);
   };
 }
 
-/** After a start the operation goes on where it was, instead of being rolled back. */
-function resumes(state: PlannedFailoverState): PlannedFailoverState {
-  const { source, record } = state;
-  if (source?.cancel?.kind !== 'cancelled' || source.cancel.cause !== 'restarted') return state;
-  const { cancel: _cancel, ...rest } = source;
-  const isFenced = record.operation?.phase === 'fenced';
-  // What was fenced before the start and drained then has nothing in flight now.
-  return { ...state, source: { ...rest, barrierReached: isFenced, barrierSequence: 0, checked: true } };
-}
+/*
+ * The published mechanism keeps the record apart from the data path: the data path reads it when it starts and not again, and the
+ * test-and-set works on the record alone, also when nobody remembers how far the operation had come. The two variants below behave so.
+ */
 
-/** Boots first, so that the start's own rollback can be taken back before it is written. */
-const resuming: Mutation['after'] = (step, before) => {
-  if (before.booted) return step;
-  const { saving, ...state } = step.state;
-  const isRollback = saving?.because.kind === 'cancelled' && saving.because.cause === 'restarted';
-  if (!isRollback) return step;
-  return {
-    state: resumes(state),
-    effects: step.effects.filter((effect) => effect.kind !== 'persist'),
+/** Boots first; the rollback of the start is taken back before it is written, and the data path keeps the gate that it started with. */
+const apartFromDataPath =
+  (phase: PlannedFailoverPhase): After =>
+  (step, before) => {
+    const { record, self, saving: rollback } = step.state;
+    const { operation } = record;
+    if (
+      self.incarnation === 1 ||
+      operation === undefined ||
+      (rollback?.because.kind === 'cancelled' && before.booted)
+    )
+      return step;
+    const isTakenUp = before.source?.commandIds.length === 0;
+    if (before.booted) return isTakenUp ? { ...step, state: { ...step.state, gate: before.gate } } : step;
+    if (operation.phase !== phase) return step;
+    const { saving: _saving, source, ...state } = step.state;
+    if (source === undefined) return step;
+    const { cancel: _cancel, ...rest } = source;
+    const gate = { ...state.gate, ordersWrites: state.gate.host === 'free' };
+    const isKept = (effect: PlannedFailoverEffect): boolean => effect.kind !== 'persist';
+    return {
+      state: { ...state, gate, source: { ...rest, checked: true } },
+      effects: step.effects.filter(isKept),
+    };
   };
-};
 
-/** The roles are given to whoever asks while an operation stands, fenced or not. */
-const untested: Mutation['before'] = (state, event) => {
-  const { record, source } = state;
-  const { operation } = record;
-  const asks = event.kind === 'peer-message' && event.message.kind === 'test-and-set';
-  if (!asks || operation?.next === undefined || source === undefined) return state;
-  if (operation.phase !== 'prepared' && operation.phase !== 'fenced') return state;
-  const { cancel: _cancel, ...rest } = source;
-  return {
-    ...state,
-    record: { ...record, operation: { ...operation, phase: 'fenced' } },
-    source: { ...rest, barrierReached: true, asked: true },
+/** The test looks at the record: a context is enough when the fence cannot be seen there. */
+const testOfRecord =
+  (phase: PlannedFailoverPhase): Before =>
+  (state, event) => {
+    const { record, source } = state;
+    const { operation } = record;
+    const asks = event.kind === 'peer-message' && event.message.kind === 'test-and-set';
+    if (!asks || state.self.incarnation === 1 || source === undefined || operation?.phase !== phase)
+      return state;
+    return {
+      ...state,
+      record: { ...record, operation: { ...operation, phase: 'fenced' } },
+      source: { ...source, barrierReached: true, asked: true },
+    };
   };
-};
 
-/** The fence lives in memory only, and a start takes up an operation that it finds prepared. */
-export const volatileFenceResumed = without({
-  before: untested,
+/** The fence lives in memory only. */
+export const volatileFenceApart = without({
+  before: testOfRecord('prepared'),
   after: (step, before, event) =>
-    resuming(volatile('fenced')?.(step, before, event) ?? step, before, event),
+    apartFromDataPath('prepared')(volatile('fenced')(step, before, event), before, event),
 });
 
-/** The same start, with the fence on the disk. */
-export const durableFenceResumed = without({ after: resuming });
+/** The fence is on the disk: everything else is as above. */
+export const durableFenceApart = without({
+  before: testOfRecord('fenced'),
+  after: apartFromDataPath('fenced'),
+});
 
-/** The fence lives in memory only; a start still rolls back. */
+/** Here record and data path are one machine, and a start rolls back: without the durable fence nothing breaks. */
 export const volatileFence = without({ after: volatile('fenced') });
 
 /** A timer that runs out takes a commit back that has been given already. */
 export const commitTimesOut = without({
   after: (step, before, event) => {
     const { record, source } = step.state;
-    const { operation, roles } = record;
+    const { operation } = record;
     const isLate = event.kind === 'tick' && event.at > 0;
     if (!isLate || operation?.phase !== 'committed' || source === undefined || source.applied) return step;
-    const from = { epoch: operation.fromEpoch, lineageId: 'first', sequencer: operation.from, preferred: operation.from };
-    void roles;
+    const from = {
+      epoch: operation.fromEpoch,
+      lineageId: 'first',
+      sequencer: operation.from,
+      preferred: operation.from,
+    };
     const { operation: _gone, ...rest } = record;
     const state = { ...step.state, record: { ...rest, roles: from } };
     const { source: _source, ...free } = state;
@@ -129,12 +152,11 @@ export const grantedBeforeDurable = without({ after: volatile('committed') });
 
 /** The target says that it has everything as soon as it is asked. */
 export const barrierNotReached = without({
-  before: (state, event) => {
-    const { source, record } = state;
-    const asks = event.kind === 'tick' || event.kind === 'persisted';
-    void asks;
-    if (record.operation?.phase !== 'fenced' || source === undefined) return state;
-    return { ...state, source: { ...source, barrierReached: true, asked: true } };
+  after: (step, _before, { at, sequence }) => {
+    const { source, record } = step.state;
+    if (record.operation?.phase !== 'fenced' || source === undefined || source.asked) return step;
+    const state = { ...step.state, source: { ...source, barrierReached: true, asked: true } };
+    return goOn({ ...step, state }, { kind: 'tick', at, sequence: sequence + 500 });
   },
 });
 
@@ -146,7 +168,11 @@ export const hostsNotHeld = without({
       step.state.record.operation?.phase === 'fenced'
         ? {
             ...step.state,
-            gate: { ...step.state.gate, host: 'free', ordersWrites: step.state.standing.service === 'mirrored' },
+            gate: {
+              ...step.state.gate,
+              host: 'free',
+              ordersWrites: step.state.standing.service === 'mirrored',
+            },
           }
         : step.state,
   }),
@@ -156,7 +182,8 @@ export const hostsNotHeld = without({
 export const rollbackServes = without({
   after: (step, before) => {
     const { last, roles } = step.state.record;
-    const isRolledBack = last !== undefined && last !== before.record.last && last.because.kind === 'cancelled';
+    const isRolledBack =
+      last !== undefined && last !== before.record.last && last.because.kind === 'cancelled';
     if (!isRolledBack) return step;
     const standing = { ...step.state.standing, ...roles, service: 'mirrored' } as const;
     return { ...step, state: { ...step.state, standing, gate: { ...step.state.gate, ordersWrites: true } } };
@@ -179,7 +206,10 @@ export const commitOverwritten = without({
     } as const;
     const { operationId, fromEpoch } = record.operation;
     const { operation: _gone, ...rest } = record;
-    const rollback = { ...rest, last: { operationId, outcome: 'failed', epoch: fromEpoch, because } } as const;
+    const rollback = {
+      ...rest,
+      last: { operationId, outcome: 'failed', epoch: fromEpoch, because },
+    } as const;
     const effect = `${saving.effect}0`;
     return {
       state: { ...step.state, saving: { effect, record: rollback, because } },

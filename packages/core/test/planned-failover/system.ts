@@ -3,6 +3,7 @@ import {
   plannedFailover,
   plannedFailoverClaim,
   plannedFailoverMayArbitrate,
+  type PlannedFailoverCommand,
   type PlannedFailoverEffect,
   type PlannedFailoverFact,
   type PlannedFailoverMessage,
@@ -164,8 +165,11 @@ class Draft {
     if (effect.kind === 'drain') return false;
     if (effect.kind !== 'persist') return this.system.budget.refusals === 0;
     const { record, preparation } = { ...effect, preparation: this.node(id).disk.preparation };
-    return [record.operation, record.preparation, record.grant, preparation].every((one) => one === undefined) &&
-      this.node(id).disk.operation === undefined && this.node(id).disk.grant === undefined;
+    return (
+      [record.operation, record.preparation, record.grant, preparation].every((one) => one === undefined) &&
+      this.node(id).disk.operation === undefined &&
+      this.node(id).disk.grant === undefined
+    );
   }
 
   standing(id: Id, change: Partial<PlannedFailoverStanding>): void {
@@ -359,6 +363,7 @@ export function choices(system: System, setting: Setting): string[] {
     if (budget.writes > 0 && node.alone) list.push(`write-alone ${id}`);
   }
   if (inFlight !== undefined && canApply(system)) list.push('applied');
+  if (inFlight !== undefined && isOutdated(system, inFlight)) list.push('rejected');
   if (linkUp && budget.cuts > 0) list.push('cut');
   if (!linkUp) list.push('heal');
   if (linkUp && nodes.a.up && nodes.b.up) {
@@ -385,6 +390,11 @@ function canApply(system: System): boolean {
   return state.standing.service === 'mirrored' && disk.roles.epoch === inFlight.epoch;
 }
 
+/** The other node is in a later epoch already: it takes no write of this one, and the write is never acknowledged. */
+function isOutdated(system: System, inFlight: { readonly by: Id; readonly epoch: number }): boolean {
+  return connected(system) && system.nodes[other(inFlight.by)].disk.roles.epoch > inFlight.epoch;
+}
+
 function faultHandlingChoices(system: System, setting: Setting, id: Id): string[] {
   const { nodes, sessions, linkUp, witness } = system;
   const node = nodes[id];
@@ -399,7 +409,12 @@ function faultHandlingChoices(system: System, setting: Setting, id: Id): string[
   if (setting.arbiter === 'witness' && mayArbitrate && (!node.owner || standing.service === 'unknown'))
     list.push(`ask ${id}`);
   const isBusy = node.state.record.operation !== undefined || node.state.record.preparation !== undefined;
-  if (setting.arbiter === 'witness' && isBusy && witness.owner === other(id) && standing.epoch < witness.epoch)
+  if (
+    setting.arbiter === 'witness' &&
+    isBusy &&
+    witness.owner === other(id) &&
+    standing.epoch < witness.epoch
+  )
     list.push(`learn ${id}`);
   const elects = setting.arbiter === 'preferred' && standing.service === 'interrupted' && !node.owner;
   if (elects && mayArbitrate && node.state.record.roles.preferred === id) list.push(`elect ${id}`);
@@ -419,7 +434,8 @@ function canMeet(system: System, setting: Setting): boolean {
 }
 
 export function apply(system: System, choice: string, setting: Setting): System {
-  const [verb = '', where = '', detail = ''] = choice.split(' ');
+  const [verb = '', where = '', ...rest] = choice.split(' ');
+  const detail = rest.join(' ');
   const draft = new Draft(system, setting);
   const handler = happenings[verb];
   if (handler === undefined) throw new Error(`nothing is called "${choice}"`);
@@ -455,7 +471,14 @@ export function withoutTime(system: System): System {
       absorbed: {},
       ...(source === undefined
         ? {}
-        : { source: { ...source, startedAt: 0, saidAt: 0, ...(source.fencedAt === undefined ? {} : { fencedAt: 0 }) } }),
+        : {
+            source: {
+              ...source,
+              startedAt: 0,
+              saidAt: 0,
+              ...(source.fencedAt === undefined ? {} : { fencedAt: 0 }),
+            },
+          }),
       ...(target === undefined ? {} : { target: { ...target, since: 0, saidAt: 0 } }),
       ...(saving?.retryAt === undefined ? {} : { saving: { ...saving, retryAt: 0 } }),
     };
@@ -668,6 +691,10 @@ const happenings: Readonly<Record<string, Happening>> = {
     const operationId = `move-${String(draft.system.budget.starts)}`;
     draft.dispatch(id, { kind: 'command', commandId: 'c', command: { kind: 'start', operationId } });
   },
+  command: (draft, id, text) => {
+    const command = JSON.parse(text) as PlannedFailoverCommand;
+    draft.dispatch(id, { kind: 'command', commandId: 'c', command });
+  },
   abort: (draft, id) => {
     draft.spend('aborts');
     const operationId = draft.node(id).state.record.operation?.operationId ?? '';
@@ -704,6 +731,10 @@ const happenings: Readonly<Record<string, Happening>> = {
     const { writes } = draft.node(inFlight.by);
     draft.system = { ...rest, acknowledged: writes };
     draft.setNode(other(inFlight.by), { writes });
+  },
+  rejected: (draft) => {
+    const { inFlight: _lost, ...rest } = draft.system;
+    draft.system = rest;
   },
   cut: (draft) => {
     draft.spend('cuts');

@@ -88,7 +88,11 @@ function onDisconnected(turn: Turn, cause: string): void {
   cancel(turn, 'peer-lost', cause);
   const { record, saving } = turn.state;
   // A target without a promise has promised nothing; one whose promise is being written may have promised already.
-  if (record.preparation === undefined && record.grant === undefined && saving?.record.preparation === undefined)
+  if (
+    record.preparation === undefined &&
+    record.grant === undefined &&
+    saving?.record.preparation === undefined
+  )
     turn.patch({ target: undefined });
 }
 
