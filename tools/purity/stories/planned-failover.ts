@@ -30,7 +30,7 @@ export function plannedFailoverStories(): Story[] {
   const order = ['result', 'deliver', 'applied', 'restart', 'lose', 'connect', 'meet', 'start', 'tick'];
   for (let count = 0; count < 120; count += 1) {
     const isFenced = system.nodes.b.state.record.operation?.phase === 'fenced';
-    const open = choices(system, setting).filter((choice) => choice.startsWith('crash ') === false);
+    const open = choices(system, setting).filter((choice) => !choice.startsWith('crash '));
     const next = order.flatMap((verb) => open.filter((choice) => choice.startsWith(verb)))[0];
     const choice = isFenced && system.budget.crashes > 0 ? 'crash b' : next;
     if (choice === undefined) break;
@@ -38,7 +38,7 @@ export function plannedFailoverStories(): Story[] {
   }
   return lives.map(({ options, events }, index) => ({
     policy: 'planned-failover',
-    title: `life ${index + 1}`,
+    title: `life ${String(index + 1)}`,
     at: 0,
     options,
     events,

@@ -195,7 +195,7 @@ export const commitOverwritten = without({
   after: (step, _before, event) => {
     const { saving, record } = step.state;
     const isFailure = event.kind === 'persist-failed' && saving?.record.operation?.phase === 'committed';
-    if (!isFailure || saving === undefined || record.operation === undefined) return step;
+    if (!isFailure || record.operation === undefined) return step;
     const because = {
       kind: 'cancelled',
       cause: 'aborted',
