@@ -108,13 +108,14 @@ export function onRecoveryProgress(
     turn.absorb('not-a-number');
     return;
   }
-  if (fact.generation !== map.generation || map.state !== 'known' || recovery?.running !== true) {
+  if (fact.generation < map.generation || map.state !== 'known' || recovery?.running !== true) {
     turn.absorb('old-generation');
     return;
   }
-  const { outOfSyncBytes, copiedBytes, dirtiedBytes } = fact;
+  const { outOfSyncBytes, copiedBytes, dirtiedBytes, generation } = fact;
   turn.patch({
-    map: { ...map, outOfSyncBytes, copyErrors: map.copyErrors + fact.copyErrors },
+    // Higher than ours: a redirect was given up after the map had been handed over.
+    map: { ...map, generation, outOfSyncBytes, copyErrors: map.copyErrors + fact.copyErrors },
     ...(outOfSyncBytes === 0 ? { recoveriesFailed: 0 } : {}),
     ...(window === undefined
       ? {}
@@ -138,6 +139,6 @@ export function onMapLost(turn: FailbackTurn, site: FailbackSite): void {
   turn.patch({ map: { ...map, state: 'lost', outOfSyncBytes: map.totalBytes } });
   turn.report('alarm', { kind: 'map-lost', site });
   // The copy that runs goes by the lost map.
-  if (phase !== 'committing') stopRecovery(turn, `the map is lost at the ${site}`);
+  stopRecovery(turn, `the map is lost at the ${site}`);
   if (phase === 'resync' || phase === 'synced') turn.enter('onSecondary');
 }

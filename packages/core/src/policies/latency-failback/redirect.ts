@@ -175,16 +175,17 @@ export function onMapHandedOver(
   if (attempt === undefined) return;
   const { map, record, tuning } = turn.state;
   const { outOfSyncBytes } = fact;
-  if (fact.generation !== map.generation) {
+  // A report of the copy from before the drain may say "nothing is left" and still be on its way: it must not speak for this map.
+  if (!(fact.generation > map.generation)) {
     turn.absorb('old-generation');
-    abort(turn, 'the map that came over is another one');
+    abort(turn, 'the map that came over has no number of its own');
     return;
   }
   if (!(outOfSyncBytes >= 0 && outOfSyncBytes <= tuning.maxOutOfSyncBytes)) {
     abort(turn, `${outOfSyncBytes} bytes are out of sync, and at most ${tuning.maxOutOfSyncBytes} may be`);
     return;
   }
-  turn.patch({ map: { ...map, outOfSyncBytes } });
+  turn.patch({ map: { ...map, generation: fact.generation, outOfSyncBytes } });
   const { fromEpoch, toEpoch } = attempt;
   const saved = turn.save(
     { ...record, epoch: toEpoch, activeSite: 'primary', completeCopy: 'secondary', aborts: 0 },

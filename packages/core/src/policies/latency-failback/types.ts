@@ -127,7 +127,7 @@ export type LatencyFailbackFact =
   | { readonly kind: 'survivor-pinned'; readonly effect: EffectId }
   | { readonly kind: 'pin-failed'; readonly effect: EffectId; readonly detail: string }
   | { readonly kind: 'drained'; readonly effect: EffectId }
-  /** The final map is on stable storage at both sites. */
+  /** The final map is on stable storage at both sites, under a number of its own: from now on nothing is added to it. */
   | {
       readonly kind: 'map-handed-over';
       readonly effect: EffectId;
