@@ -1,0 +1,157 @@
+import type { MirroringAuthorityAnswer, MirroringAuthorityRequest, MirroringSite } from './types.js';
+import type { Turn } from './turn.js';
+import { emptyCache } from './evict.js';
+import { handedOver, isHandedOver } from './failback.js';
+import { granted, notGranted } from './takeover.js';
+import { clearSite, refuseWrites } from './writes.js';
+
+/** One question at a time; the newest word about a site replaces an older one that has not been said. */
+export function ask(turn: Turn, request: MirroringAuthorityRequest): void {
+  const { asking, questions } = turn.state;
+  const others = questions.filter(
+    (other) => !('site' in other && 'site' in request && other.site === request.site),
+  );
+  if (asking === undefined) put(turn, request);
+  else turn.patch({ questions: [...others, request] });
+}
+
+function put(turn: Turn, request: MirroringAuthorityRequest): void {
+  const effect = turn.wish(
+    { kind: 'ask-authority', request },
+    { kind: 'ask', request: request.kind, epoch: request.epoch },
+  );
+  turn.patch({ asking: { effect, request, askedAt: turn.at } });
+}
+
+export function askAgain(turn: Turn): void {
+  const { asking } = turn.state;
+  if (asking === undefined) return;
+  if (asking.retryAt !== undefined) {
+    if (turn.at >= asking.retryAt) put(turn, asking.request);
+  } else if (turn.at >= asking.askedAt + turn.self.tuning.authorityTimeoutMs) {
+    silent(turn, 'no answer in time');
+  }
+}
+
+/** An unknown outcome is a possible grant: the same is asked again, and nothing else is done meanwhile. */
+function silent(turn: Turn, detail: string): void {
+  const { asking } = turn.state;
+  if (asking === undefined) return;
+  const retryMs = turn.self.tuning.authorityRetryMs;
+  turn.patch({ asking: { ...asking, retryAt: turn.at + retryMs } });
+  turn.report('warning', { kind: 'authority-silent', request: asking.request.kind, detail, retryMs });
+}
+
+export function onAnswer(turn: Turn, effect: string, answer: MirroringAuthorityAnswer): void {
+  const { asking } = turn.state;
+  if (asking?.effect !== effect) {
+    turn.absorb('answer to an older question');
+    return;
+  }
+  if (answer.kind === 'unreachable') {
+    silent(turn, answer.detail);
+    return;
+  }
+  turn.patch({ asking: undefined });
+  if (answer.kind === 'granted') onGranted(turn, asking.request, answer);
+  else onOwned(turn, asking.request, answer);
+  const [next, ...rest] = turn.state.questions;
+  if (next !== undefined && turn.state.asking === undefined) {
+    turn.patch({ questions: rest });
+    put(turn, next);
+  }
+}
+
+type Granted = Extract<MirroringAuthorityAnswer, { kind: 'granted' }>;
+type Owned = Extract<MirroringAuthorityAnswer, { kind: 'owned' }>;
+
+function onGranted(turn: Turn, request: MirroringAuthorityRequest, answer: Granted): void {
+  switch (request.kind) {
+    case 'confirm':
+      confirmed(turn, request.epoch);
+      break;
+    case 'claim':
+      granted(turn, request.epoch, answer.trusted);
+      break;
+    case 'trust': {
+      const remote = turn.owner.remotes[request.site];
+      if (remote?.generation !== request.generation || remote.phase === 'lost') break;
+      turn.patchRemote(request.site, { trusted: true });
+      clearSite(turn, request.site);
+      break;
+    }
+    case 'distrust':
+      if (turn.owner.remotes[request.site]?.phase === 'lost') clearSite(turn, request.site);
+      break;
+    case 'hand-over':
+      handedOver(turn, request.to, request.epoch);
+      break;
+  }
+}
+
+/** The record counts. What was mirrored in an earlier life is trusted by nobody any more, so writes may begin. */
+function confirmed(turn: Turn, epoch: number): void {
+  const { record } = turn.state;
+  const because = { kind: 'confirmed', epoch } as const;
+  turn.patch({ epoch });
+  if (record.role !== 'owner' || record.epoch !== epoch) {
+    const { groupId, nodeId } = record;
+    turn.save({ version: 1, groupId, nodeId, role: 'owner', epoch }, 'owner', because);
+    if (turn.guards.recordIsDurableFirst) return;
+  }
+  turn.patch({ mode: record.takenOver === undefined ? 'owner' : 'tookOver' });
+  turn.report('info', because);
+  turn.setService('open', because);
+}
+
+function onOwned(turn: Turn, request: MirroringAuthorityRequest, answer: Owned): void {
+  if (request.kind === 'hand-over' && isHandedOver(request, answer)) {
+    handedOver(turn, request.to, request.epoch);
+  } else if (request.kind === 'claim') {
+    notGranted(turn, answer.owner, answer.epoch);
+  } else {
+    stepDown(turn, answer.owner, answer.epoch);
+  }
+}
+
+/** Somebody else owns the volume: nothing is served, nobody waits, and that is written down. */
+export function stepDown(turn: Turn, owner: MirroringSite, epoch: number): void {
+  const because = { kind: 'owned-elsewhere', owner, epoch } as const;
+  const { groupId, nodeId } = turn.state.record;
+  turn.patch({
+    mode: 'standby',
+    epoch: Math.max(epoch, turn.state.epoch),
+    watch: undefined,
+    failBack: undefined,
+    questions: [],
+  });
+  turn.setService('closed', because);
+  refuseWrites(turn);
+  emptyCache(turn);
+  turn.patchOwner({
+    remotes: {},
+    batches: {},
+    queue: [],
+    blocks: { count: 0, pages: {} },
+    mirroredBytes: 0,
+    move: undefined,
+    planning: undefined,
+  });
+  turn.report('alarm', because);
+  turn.save({ version: 1, groupId, nodeId, role: 'standby', epoch: turn.state.epoch }, 'standby', because);
+}
+
+/** Somebody knows a higher epoch: until the authority has said who owns the volume, nothing is acknowledged here. */
+export function doubt(turn: Turn, epoch: number): void {
+  const { mode, record, epoch: own } = turn.state;
+  if (epoch <= own || mode === 'standby' || mode === 'suspect' || mode === 'claiming') {
+    turn.patch({ epoch: Math.max(own, epoch) });
+    return;
+  }
+  const because = { kind: 'epoch-stale', epoch: own, ownEpoch: epoch } as const;
+  turn.patch({ mode: 'starting', failBack: undefined, asking: undefined, questions: [] });
+  turn.setService('closed', because);
+  refuseWrites(turn);
+  turn.report('alarm', because);
+  ask(turn, { kind: 'confirm', epoch: record.epoch });
+}
