@@ -69,11 +69,10 @@ export function onPersistFailed(turn: Turn, effect: string, detail: string): voi
     const what = stage.kind === 'commanding' ? stage.what : 'the claim';
     // What waited for the record was never sent, so it was no try.
     const tried = stage.kind === 'commanding' ? withoutTry(job) : job;
-    wait(
-      turn,
+    const waiting = { kind: 'wait-record', what, detail } as const;
+    turn.stage(
       { ...tried, unsaved: true },
-      { kind: 'wait-retry', what, detail, tries: 0, limit: turn.state.settings.commandTries },
-      retryIntervalMs,
+      { kind: 'waiting', until: turn.at + retryIntervalMs, because: waiting },
     );
   }
   if (!isOurs) turn.absorb();

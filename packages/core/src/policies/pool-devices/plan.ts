@@ -239,9 +239,12 @@ function planImport(
   const caches = pool.caches.filter(({ state }) => state !== 'online').map(({ path }) => path);
   const missing = [...legs, ...caches];
   const { poolGuid } = pool;
+  const members = [...pool.caches, ...pool.logs.flatMap((log) => log.legs)];
+  const devices = members.flatMap(({ deviceId }) => (deviceId === undefined ? [] : [`device:${deviceId}`]));
+  const resources = [...devices, `pool:${poolGuid}`].sort();
   return {
     kind: 'planned',
-    plan: { leave: [], join: [], import: { ...at, poolGuid, withoutLog }, resources: [`pool:${poolGuid}`] },
+    plan: { leave: [], join: [], import: { ...at, poolGuid, withoutLog }, resources },
     notes: missing.length === 0 ? [] : [{ kind: 'import-degraded', pool: pool.pool, missing }],
   };
 }

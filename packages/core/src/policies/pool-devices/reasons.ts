@@ -10,6 +10,7 @@ export type PoolDevicesWait =
   | { readonly kind: 'wait-pool'; readonly pool: string; readonly appliance: string; readonly state: string }
   | { readonly kind: 'wait-hands'; readonly devices: readonly string[]; readonly appliance: string }
   | { readonly kind: 'wait-claim'; readonly detail: string }
+  | { readonly kind: 'wait-record'; readonly what: string; readonly detail: string }
   | {
       readonly kind: 'wait-retry';
       readonly what: string;
@@ -129,14 +130,16 @@ const waits: Sentences<PoolDevicesWait> = {
     `waits, because ${list(it.appliances)} did not answer (${it.detail}), and silence proves nothing`,
   'wait-pool': (it) => `waits, because pool ${it.pool} on ${it.appliance} is ${it.state}`,
   'wait-hands': (it) =>
-    `waits until somebody has brought ${list(it.devices)} where ${it.appliance} sees them`,
+    `waits until somebody has brought ${list(it.devices)} to where ${it.appliance} sees it`,
   'wait-claim': (it) => `waits for the registry: ${it.detail}`,
+  'wait-record': (it) => `${it.what} waits for the record that has to be written first (${it.detail})`,
   'wait-retry': (it) =>
     `${it.what} did not come about (${it.detail}); try ${it.tries} of ${it.limit} is over, the next follows`,
 };
 
 const troubles: Sentences<PoolDevicesTrouble> = {
-  'command-given-up': (it) => `${it.what} was refused (${it.code}: ${it.detail}) after ${it.tries} tries`,
+  'command-given-up': (it) =>
+    `${it.what} was refused (${it.code}: ${it.detail}) after ${it.tries} ${it.tries === 1 ? 'try' : 'tries'}`,
   'joined-faulted': (it) => `${list(it.devices)} joined pool ${it.pool} and are faulted there`,
   'devices-unknown': (it) => `pool ${it.pool} lists no ${list(it.devices)}`,
   cancelled: (it) => `job ${it.jobId} was cancelled`,

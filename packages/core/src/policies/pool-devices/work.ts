@@ -8,7 +8,7 @@ import type { PoolDevicesRefusalReason } from './refusals.js';
 import { isUnderWay, type PoolDevicesJob } from './state.js';
 import type { Turn } from './turn.js';
 import type { PoolDevicesPlan, PoolDevicesRefusal } from './types.js';
-import { poolAt, type PoolDevicesRef, type PoolDevicesViews } from './views.js';
+import { isProvedGhost, marksOf, poolAt, type PoolDevicesRef, type PoolDevicesViews } from './views.js';
 
 /** Goes on with a job that nothing else goes on with: from what the appliances say now. */
 export function resume(turn: Turn, job: PoolDevicesJob, before: string): void {
@@ -88,7 +88,7 @@ function confirm(turn: Turn, job: PoolDevicesJob, plan: PoolDevicesPlan, views: 
     if (standing === 'agrees' || owner === null) continue;
     const shown = `${owner.pool} on ${owner.appliance}`;
     if (standing === 'differs') return refuse({ kind: 'registry-differs', resource, owner: shown });
-    turn.report(job, 'warning', { kind: 'registry-behind', resource, owner: shown });
+    if (!job.rehearsed) turn.report(job, 'warning', { kind: 'registry-behind', resource, owner: shown });
   }
   if (plan.to === undefined || plan.join.length === 0 || !settings.rehearse) return true;
   if (!job.rehearsed) {
@@ -97,16 +97,31 @@ function confirm(turn: Turn, job: PoolDevicesJob, plan: PoolDevicesPlan, views: 
     turn.stage(job, { kind: 'rehearsing', effect, since: turn.at });
     return false;
   }
-  const refusal = job.rehearsal?.find((each) => !isExpected(each, plan));
+  const refusal = job.rehearsal?.find((each) => !isExpected(each, plan, views));
   if (refusal === undefined) return true;
   const { code, detail } = refusal;
   return refuse({ kind: 'rehearsal-refused', pool: plan.to.pool, code, detail });
 }
 
 /** A dry run sees the devices where they still are: in the source, unseen when they are carried, with a label not yet cleared. */
-function isExpected(refusal: PoolDevicesRefusal, plan: PoolDevicesPlan): boolean {
-  if (refusal.code === 'device-in-use') return plan.from !== undefined && refusal.pool === plan.from.pool;
-  return refusal.code === 'ghost-label' || refusal.code === 'device-not-seen';
+function isExpected(refusal: PoolDevicesRefusal, plan: PoolDevicesPlan, views: PoolDevicesViews): boolean {
+  const { code, pool } = refusal;
+  if (code === 'device-not-seen' || code === 'ghost-label') return true;
+  if (code !== 'device-in-use' || pool === undefined) return false;
+  return pool === plan.from?.pool || plan.join.some(({ devices }) => devices.some(isGhostOf));
+
+  function isGhostOf(device: string): boolean {
+    const marks = marksOf(views, device);
+    return Object.values(views).some(({ devices }) =>
+      devices.some(
+        ({ deviceId, label }) =>
+          deviceId === device &&
+          label.kind === 'pool' &&
+          label.pool === pool &&
+          isProvedGhost(views, marks, label.poolGuid),
+      ),
+    );
+  }
 }
 
 /** What the registry says of a resource against what is seen. An owner that answered and does not have it is behind the times. */
@@ -116,13 +131,12 @@ function standingOf(
   resource: string,
   owner: PoolDevicesRef | null,
 ): 'agrees' | 'behind' | 'differs' {
-  if (owner === null) return 'agrees';
+  // An import has asked every appliance, and for consent where one does not answer.
+  if (owner === null || plan.import !== undefined) return 'agrees';
   if (resource.startsWith('pool:')) {
     const at = importedAt(views, resource.slice('pool:'.length));
     if (at === owner.appliance) return 'agrees';
-    if (at !== undefined || views[owner.appliance] !== undefined) return 'behind';
-    // Only an import passes over an owner that does not answer, and only with consent: its plan has asked for it.
-    return plan.import === undefined ? 'differs' : 'behind';
+    return at !== undefined || views[owner.appliance] !== undefined ? 'behind' : 'differs';
   }
   if (owner.appliance === plan.from?.appliance && owner.pool === plan.from.pool) return 'agrees';
   return poolAt(views, owner)?.imported === true ? 'behind' : 'differs';
