@@ -127,7 +127,7 @@ export const refusalSentences: Sentences<PoolDevicesRefusalReason> = {
     `pool ${it.pool} has ${it.has} logs and would get ${it.asked} ones; consent to mixed-profile`,
   'layout-unsupported': (it) => `a ${it.deviceKind} cannot be ${it.layout}, only ${it.allowed}`,
   'cannot-pair': (it) =>
-    `${it.devices} devices, ${it.largestChassis} of them in one chassis, make no pairs${it.acrossChassis ? ' across chassis' : ''}`,
+    `no mirrors${it.acrossChassis ? ' across chassis' : ''} can be made of ${it.devices} device(s), ${it.largestChassis} of them in one chassis`,
   'device-not-seen': (it) => `appliance ${it.appliance} does not see device ${it.device}`,
   'device-in-controller': (it) =>
     `device ${it.device} sits in a slot of controller ${it.appliance}, and no other one reaches it`,
