@@ -1,7 +1,14 @@
 import { latencyFailback } from './latency-failback/step.js';
 import { plannedFailover } from './planned-failover/step.js';
+import { poolDevices } from './pool-devices/step.js';
 import { selectiveMirroring } from './selective-mirroring/step.js';
 import { ttlPolarization } from './ttl-polarization/step.js';
 
 /** Every policy of this package, for tools that list or document them. */
-export const policies = [latencyFailback, plannedFailover, selectiveMirroring, ttlPolarization] as const;
+export const policies = [
+  latencyFailback,
+  plannedFailover,
+  poolDevices,
+  selectiveMirroring,
+  ttlPolarization,
+] as const;

@@ -1,5 +1,6 @@
 export * from './latency-failback/index.js';
 export * from './planned-failover/index.js';
+export * from './pool-devices/index.js';
 export * from './selective-mirroring/index.js';
 export * from './ttl-polarization/index.js';
 export { policies } from './all.js';
