@@ -1,8 +1,9 @@
 import { type Story } from '../story.js';
 import { plannedFailoverStories } from './planned-failover.js';
+import { poolDevicesStories } from './pool-devices.js';
 import { ttlPolarizationStories } from './ttl-polarization.js';
 
 /** Stories for every policy of core: enough events to pass through its main branches. */
 export function allStories(): Story[] {
-  return [...plannedFailoverStories(), ...ttlPolarizationStories()];
+  return [...plannedFailoverStories(), ...poolDevicesStories(), ...ttlPolarizationStories()];
 }

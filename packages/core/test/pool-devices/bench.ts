@@ -3,6 +3,7 @@ import {
   poolDevices,
   type PoolDevicesCommand,
   type PoolDevicesEffect,
+  type PoolDevicesEvent,
   type PoolDevicesFact,
   type PoolDevicesOptions,
   type PoolDevicesRecord,
@@ -39,6 +40,8 @@ export class Bench {
   /** The next writes of the record that fail. */
   failingPersists = 0;
   registryAway = false;
+  /** What the next dry runs say beside what they find. */
+  rehearsalRefusals: readonly PoolDevicesRefusal[] = [];
   /** Options and events of every life, for replays. */
   readonly lives: { readonly options: PoolDevicesOptions; readonly at: number; readonly events: object[] }[] =
     [];
@@ -183,7 +186,7 @@ export class Bench {
         this.answer(took.rehearse, () => ({
           kind: 'rehearsed',
           effect: id,
-          refusals: rehearse(this.lab, effect.at, effect.units),
+          refusals: [...rehearse(this.lab, effect.at, effect.units), ...this.rehearsalRefusals],
         }));
         break;
       case 'command':
@@ -248,15 +251,18 @@ export class Bench {
     return { kind: 'command-refused', effect: id, refusal };
   }
 
-  /** Runs until nothing is to come, or until then; timers of a policy that only polls do not count as something to come. */
-  run(forMs = 20_000): void {
-    const end = this.now + forMs;
+  /** Lets that much time pass; without a number, what happens within 20 seconds, and no longer. */
+  run(forMs?: number): void {
+    const end = this.now + (forMs ?? 20_000);
     for (;;) {
       const wakeAt = this.state === undefined ? undefined : this.policy.wakeAt(this.state);
       this.queue.sort((one, other) => one.at - other.at || one.order - other.order);
       const [next] = this.queue;
       const at = Math.min(next?.at ?? Infinity, wakeAt ?? Infinity);
-      if (at > end) break;
+      if (at > end) {
+        if (forMs !== undefined) this.now = end;
+        break;
+      }
       this.now = Math.max(this.now, at);
       if (next !== undefined && next.at <= this.now) {
         this.queue.shift();

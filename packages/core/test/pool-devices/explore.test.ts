@@ -54,7 +54,7 @@ const budgets: readonly (readonly [number, number, number, number])[] = [
   ...(isLong
     ? ([
         [0, 1, 1, 700],
- [1, 1, 1, 4_000],
+        [1, 1, 1, 4_000],
         [2, 1, 0, 4_000],
         [0, 2, 0, 1_000],
       ] as const)

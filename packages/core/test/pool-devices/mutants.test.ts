@@ -152,7 +152,7 @@ describe('a guard that is taken out is missed', () => {
   test('nothing leaves when the dry run was refused', () => {
     const story = (policy?: Policy): void => {
       const bench = benchOf('pool pA on=A log=L1\npool pB on=B', policy);
-      poolOf(bench.lab, 'pB').state = 'suspended';
+      bench.rehearsalRefusals = [{ code: 'unsupported', retryable: false, detail: 'feature is off' }];
       ask(bench, 'move from=A/pA to=B/pB devices=L1');
       bench.run();
       if (poolOf(bench.lab, 'pA').logs.length === 0) throw new Error('the log left for nothing');
@@ -202,11 +202,15 @@ describe('a guard that is taken out is missed', () => {
       const rules: Rules = { ...honest, trueDisk: policy === undefined };
       const lab = labFrom(`${devices}\npool pA on=A log=L1 cache=C1\npool pB on=B`);
       const asked = [[{ id: 'm1', request: requestFrom('move from=A/pA to=B/pB devices=L1,C1') }]];
-      const { ends, dead } = explore(systemOf(lab, asked, { crashes: 1, faults: 0, cancels: 0 }, rules), rules);
+      const { ends, dead } = explore(
+        systemOf(lab, asked, { crashes: 1, faults: 0, cancels: 0 }, rules),
+        rules,
+      );
       for (const { controllers, lab: after } of ends) {
         const outcome = controllers[0]?.state?.jobs[0]?.record.ended?.outcome;
         const isWhole = poolOf(after, 'pB').caches.length === 1 && poolOf(after, 'pB').logs.length === 1;
-        if (dead > 0 || outcome !== 'done' || !isWhole) throw new Error(`it ended ${String(outcome)}\n${show(after)}`);
+        if (dead > 0 || outcome !== 'done' || !isWhole)
+          throw new Error(`it ended ${String(outcome)}\n${show(after)}`);
       }
     };
     caught(story, honest.policy, /it ended unchanged/);
@@ -221,7 +225,7 @@ test('no command ever asks for force, and each names one unit', () => {
   for (const { options, at, events } of bench.lives) {
     let state = honest.policy.init(options, at);
     for (const event of events) {
-      const step = honest.policy.step(state, event as Parameters<Policy['step']>[1]);
+      const step = honest.policy.step(state, event);
       seen.push(...step.effects);
       state = step.state;
     }

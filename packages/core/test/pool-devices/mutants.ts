@@ -57,7 +57,8 @@ export const silenceIsAnEmptyView = without({
 
 /** A refused claim is taken for granted. */
 export const claimsWithoutAsking = without({
-  event: (event) => (event.kind === 'claim-refused' ? { ...event, kind: 'claim-granted', owners: [] } : event),
+  event: (event) =>
+    event.kind === 'claim-refused' ? { ...event, kind: 'claim-granted', owners: [] } : event,
 });
 
 /** A label that claims its pool counts as free. */
@@ -84,9 +85,12 @@ export const beginningIsForgotten = without({
 /** What goes back goes back under the new profile. */
 export const restoresTheNewProfile = without({
   job: (job) => {
-    const { plan, direction } = job.record;
-    if (plan === undefined || direction !== 'back') return job;
-    const leave = plan.join.map((unit, index) => ({ ...unit, vdevGuids: plan.leave[index]?.vdevGuids ?? [] }));
+    const { plan } = job.record;
+    if (plan === undefined || job.attempt?.key.startsWith('join') !== true) return job;
+    const leave = plan.join.map((unit, index) => ({
+      ...unit,
+      vdevGuids: plan.leave[index]?.vdevGuids ?? [],
+    }));
     return { ...job, record: { ...job.record, plan: { ...plan, leave } } };
   },
 });

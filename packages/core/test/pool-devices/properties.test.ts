@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { poolDevices, type PoolDevicesEvent, type PoolDevicesState } from '../../src/index.js';
+import { poolDevices, type PoolDevicesState } from '../../src/index.js';
 import {
   byPreference,
   chooseUnits,
@@ -313,7 +313,7 @@ describe('whatever happens', () => {
       fc.property(happenings, (all) => {
         for (const { options, at, events } of play(all).lives) {
           let state: PoolDevicesState = poolDevices.init(options, at);
-          for (const event of events as PoolDevicesEvent[]) {
+          for (const event of events) {
             const straight = poolDevices.step(state, event);
             const again = poolDevices.step(throughJson(state), throughJson(event));
             expect(again).toEqual(straight);

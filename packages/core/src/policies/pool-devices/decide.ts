@@ -155,13 +155,14 @@ function standingVdev(facts: Facts, unit: PoolDevicesUnit, ref: PoolDevicesRef):
 /** One unit at a time: several in one command may leave in part, and nobody would know which. */
 function letLeave(facts: Facts): Decision | undefined {
   const { plan, record, views } = facts;
-  const { from, leave } = plan;
+  const { from, to, leave } = plan;
   if (from === undefined) return undefined;
   for (const [index, unit] of leave.entries()) {
     if (record.givenUp.includes(index)) continue;
     const vdev = standingVdev(facts, unit, from);
     if (vdev === undefined) continue;
-    const held = unready(views, from, true);
+    // Nothing leaves for a pool that could not take it now.
+    const held = unready(views, from, true) ?? (to === undefined ? undefined : unready(views, to, false));
     if (held !== undefined) return held;
     const names = unit.devices.length > 0 ? unit.devices : unit.absentLegs.map(({ path }) => path);
     const isLeg = unit.how === 'one-leg';

@@ -209,5 +209,5 @@ const say = explainWith<PoolDevicesReason>({
 /** One English sentence for a reason, with the numbers that decided. */
 export function explainPoolDevices(because: PoolDevicesReason): string {
   const text = say(because);
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 }
