@@ -43,8 +43,11 @@ export class Bench {
   /** What the next dry runs say beside what they find. */
   rehearsalRefusals: readonly PoolDevicesRefusal[] = [];
   /** Options and events of every life, for replays. */
-  readonly lives: { readonly options: PoolDevicesOptions; readonly at: number; readonly events: object[] }[] =
-    [];
+  readonly lives: {
+    readonly options: PoolDevicesOptions;
+    readonly at: number;
+    readonly events: PoolDevicesEvent[];
+  }[] = [];
   /** Called after every change of the lab. */
   watch: () => void = () => undefined;
   /** Crash just before the effect of this number is carried out, counted over all lives. */
@@ -104,9 +107,9 @@ export class Bench {
     this.lives.at(-1)?.events.push(event);
     const { state, effects } = this.policy.step(this.state, event);
     this.state = state;
-    for (const { name, check } of this.policy.invariants) {
-      const broken = check(state);
-      if (broken !== undefined) throw new Error(`${name}: ${broken}`);
+    for (const invariant of this.policy.invariants) {
+      const broken = invariant.check(state);
+      if (broken !== undefined) throw new Error(`${invariant.name}: ${broken}`);
     }
     for (const effect of effects) this.waiting.push({ effect, after: new Set(effect.after ?? []) });
     this.handOut();

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { PoolDevicesRequest } from '../../src/index.js';
 import type { Lab } from './lab.js';
 import { labFrom, requestFrom, show } from './story.js';
-import { explore, honest, systemOf, type Rules, type System } from './system.js';
+import { explore } from './explore.js';
+import { honest, systemOf, type Rules, type System } from './system.js';
 
 const mirror = `appliances A B
 device L1 chassis=0 slot=20

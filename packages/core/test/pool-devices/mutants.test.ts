@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { poolDevices, PoolDevicesEffect } from '../../src/index.js';
 import { Bench } from './bench.js';
+import { explore } from './explore.js';
 import { brokenIn, deviceOf, poolOf, type Lab } from './lab.js';
 import * as mutants from './mutants.js';
 import { labFrom, requestFrom, show } from './story.js';
-import { explore, honest, systemOf, type Rules } from './system.js';
+import { honest, systemOf, type Rules } from './system.js';
 
 type Policy = typeof poolDevices;
 

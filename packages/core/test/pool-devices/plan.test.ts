@@ -171,15 +171,18 @@ const elsewhere = [
 ];
 
 describe('a request is refused with its reason', () => {
-  test.each(refusals)('%s: %s', (kind, request, change) => {
-    const lab = labFrom(estate);
-    change?.(lab);
-    const planning = planPoolDevices(requestFrom(request), viewsOf(lab), settings);
-    expect(planning).toMatchObject({ kind: 'refused', because: { kind } });
-    const forecast = whatPoolRequestWouldDo(requestFrom(request), viewsOf(lab), settings);
-    expect(forecast.allowed).toBe(false);
-    expect(forecast.remarks[0]).toMatch(/^[A-Z].*\.$/);
-  });
+  test.each(refusals.map(([kind, request, change]) => ({ kind, request, change })))(
+    '$kind: $request',
+    ({ kind, request, change }) => {
+      const lab = labFrom(estate);
+      change?.(lab);
+      const planning = planPoolDevices(requestFrom(request), viewsOf(lab), settings);
+      expect(planning).toMatchObject({ kind: 'refused', because: { kind } });
+      const forecast = whatPoolRequestWouldDo(requestFrom(request), viewsOf(lab), settings);
+      expect(forecast.allowed).toBe(false);
+      expect(forecast.remarks[0]).toMatch(/^[A-Z].*\.$/);
+    },
+  );
 
   test('and every refusal is among them', () => {
     const seen = new Set(refusals.map(([kind]) => kind));
@@ -199,26 +202,30 @@ const consents: readonly (readonly [string, string, Change?])[] = [
 ];
 
 describe('a consent allows what it names', () => {
-  test.each(consents)('%s: %s', (consent, request, change) => {
-    const lab = labFrom(estate);
-    change?.(lab);
-    const views = viewsOf(lab);
-    expect(planPoolDevices(requestFrom(`${request} consents=${consent}`), views, settings).kind).toBe(
-      'planned',
-    );
-    for (const other of [
-      'across-chassis',
-      'mixed-profile',
-      'by-hand',
-      'lose-log-records',
-      'owner-is-fenced',
-    ]) {
-      if (other === consent) continue;
-      expect(planPoolDevices(requestFrom(`${request} consents=${other}`), views, settings).kind, other).toBe(
-        'refused',
+  test.each(consents.map(([consent, request, change]) => ({ consent, request, change })))(
+    '$consent: $request',
+    ({ consent, request, change }) => {
+      const lab = labFrom(estate);
+      change?.(lab);
+      const views = viewsOf(lab);
+      expect(planPoolDevices(requestFrom(`${request} consents=${consent}`), views, settings).kind).toBe(
+        'planned',
       );
-    }
-  });
+      for (const other of [
+        'across-chassis',
+        'mixed-profile',
+        'by-hand',
+        'lose-log-records',
+        'owner-is-fenced',
+      ]) {
+        if (other === consent) continue;
+        expect(
+          planPoolDevices(requestFrom(`${request} consents=${other}`), views, settings).kind,
+          other,
+        ).toBe('refused');
+      }
+    },
+  );
 });
 
 describe('a page for operators', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import {
   explainPoolDevices,
@@ -8,10 +9,10 @@ import {
   type PoolDevicesFact,
   type PoolDevicesStage,
   type PoolDevicesState,
-} from '../../src/index.js';
-import { Bench } from './bench.js';
-import { deviceOf, poolOf, viewOf } from './lab.js';
-import { labFrom, requestFrom } from './story.js';
+} from './index.js';
+import { Bench } from '../../../test/pool-devices/bench.js';
+import { deviceOf, poolOf, viewOf } from '../../../test/pool-devices/lab.js';
+import { labFrom, requestFrom } from '../../../test/pool-devices/story.js';
 
 const kinds: readonly PoolDevicesStage['kind'][] = [
   'saving',
@@ -124,7 +125,7 @@ describe('every fact in every stage', () => {
             expect(poolDevices.explain(wish)).toMatch(/^[A-Z].*\.$/);
             expect(poolDevices.explain(wish)).not.toContain('undefined');
           }
-          for (const { check } of poolDevices.invariants) expect(check(after)).toBeUndefined();
+          for (const invariant of poolDevices.invariants) expect(invariant.check(after)).toBeUndefined();
         }
       }
     }
@@ -202,14 +203,14 @@ describe('a controller is not started', () => {
 });
 
 test('the example of the README prints what it says', async () => {
-  const readme = readFileSync(new URL('../../src/policies/pool-devices/README.md', import.meta.url), 'utf8');
+  const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8');
   const [, code = ''] = /```ts\n([^]*?)```/.exec(readme) ?? [];
   const expected = code
     .split('\n')
     .filter((line) => line.startsWith('// '))
     .map((line) => line.slice(3));
   const printed: string[] = [];
-  const core = await import('../../src/index.js');
+  const core = await import('./index.js');
   const names =
     /import \{([^}]*)\}/
       .exec(code)?.[1]
@@ -217,9 +218,9 @@ test('the example of the README prints what it says', async () => {
       .map((name) => name.trim()) ?? [];
   // The only words in it that are not the language's own.
   const body = code.replace(/import [^;]*;/, '').replaceAll(' as const', '');
-  const run = new Function(...names, 'console', body) as (...values: unknown[]) => void;
-  run(...names.map((name) => (core as Record<string, unknown>)[name]), {
-    log: (...words: unknown[]) => printed.push(words.join(' ')),
+  runInNewContext(body, {
+    ...Object.fromEntries(names.map((name) => [name, (core as Record<string, unknown>)[name]])),
+    console: { log: (...words: unknown[]) => printed.push(words.join(' ')) },
   });
   expect(printed).toEqual(expected);
   expect(printed.length).toBeGreaterThan(0);
