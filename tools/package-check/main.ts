@@ -1,6 +1,6 @@
 /*
  * `npm run check:packages`: every package as it would be installed. The tarball holds what it should and nothing else,
- * publint agrees with package.json, and the types are right for both module systems.
+ * publint agrees with package.json, the types are right for both module systems, and core costs what it may.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,11 +11,9 @@ import { pack, publishablePackages, type Package, type Tarball } from '../shared
 import { root } from '../shared/place.js';
 import { inParallel, run } from '../shared/process.js';
 import { finish } from '../shared/report.js';
+import { checkSizes, type SizeCheck } from './size.js';
 
-interface Check {
-  readonly name: string;
-  readonly problems: readonly string[];
-}
+type Check = SizeCheck;
 
 /** Files that belong into a package besides what its build writes. */
 const furniture = ['LICENSE', 'NOTICE', 'README.md', 'package.json'];
@@ -57,6 +55,7 @@ try {
     if (tarball === undefined) return [{ name: each.manifest.name, problems: ['npm packed nothing'] }];
     return [checkContents(tarball, each), await checkFields(tarball), await checkTypes(tarball)];
   });
+  checks.push(await checkSizes());
   for (const { name, problems } of checks.flat()) {
     console.log(`${problems.length === 0 ? 'ok    ' : 'WRONG '} ${name}`);
     for (const problem of problems) console.log(`         ${problem.replaceAll('\n', '\n         ')}`);
