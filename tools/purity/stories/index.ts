@@ -1,8 +1,9 @@
 import { type Story } from '../story.js';
+import { mediatorFallbackStories } from './mediator-fallback.js';
 import { plannedFailoverStories } from './planned-failover.js';
 import { ttlPolarizationStories } from './ttl-polarization.js';
 
 /** Stories for every policy of core: enough events to pass through its main branches. */
 export function allStories(): Story[] {
-  return [...plannedFailoverStories(), ...ttlPolarizationStories()];
+  return [...mediatorFallbackStories(), ...plannedFailoverStories(), ...ttlPolarizationStories()];
 }

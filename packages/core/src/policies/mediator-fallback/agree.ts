@@ -177,9 +177,12 @@ function enrol(turn: Turn, mediator: string): void {
 }
 
 export function onEnrolled(turn: Turn, isGranted: boolean): void {
-  const { proposal, self } = turn.state;
+  const { proposal, self, record } = turn.state;
   if (proposal === undefined) return;
   const { enrol: _enrol, ...rest } = proposal;
+  const { pending, partition } = record;
+  if (isGranted && pending?.model.kind === 'mediator')
+    turn.patch({ enrolled: { mediator: pending.model.id, generation: partition.generation } });
   turn.patch({
     proposal: { ...rest, enrolled: isGranted, enrolAt: turn.at + self.timing.proposeIntervalMs },
   });

@@ -140,6 +140,7 @@ export function onFaultMediated(turn: Turn, answer: MediationAnswer): void {
   turn.patch({ fault: rest });
   if (answer.kind === 'granted') {
     turn.patchFault({ granted: [...fault.granted, mediator] });
+    turn.patch({ enrolled: { mediator, generation: record.partition.generation + 1 } });
   } else if (answer.kind === 'denied' && answer.generation > record.partition.generation) {
     turn.patchFault({ denied: mediator });
   } else {

@@ -143,13 +143,13 @@ const say = explainWith<MediatorFallbackReason>({
   refused: (it) => `version ${it.version} is too old here: ${it.highest} has been seen`,
   enrol: (it) => `mediator ${it.mediator} is told generation ${it.generation} before it is counted on`,
   agreed: (it) =>
-    `${it.members.join(', ')} have promised version ${it.version}, so after a fault ${modelWords(it.model)} decides`,
+    `all of ${it.members.join(', ')} have promised version ${it.version}, so after a fault ${modelWords(it.model)} decides`,
   aborted: (it) =>
     `version ${it.version} is taken back: ${it.answered} of ${it.wanted} members had answered after ${ms(it.afterMs)}`,
   watchdog: (it) =>
     `mediator ${it.mediator} is reliable for ${ms(it.forMs)} and still not in use, more than ${ms(it.limitMs)}`,
   'fault-met': (it) =>
-    `${it.side.join(', ')} are on their own; ${both(it.models)} decides${it.waitMs > 0 ? `, in ${ms(it.waitMs)}` : ''}`,
+    `the side of ${it.side.join(', ')} is on its own; ${both(it.models)} decides${it.waitMs > 0 ? `, in ${ms(it.waitMs)}` : ''}`,
   'model-fails': (it) =>
     `by ${modelWords(it.model)} the side of ${it.side.join(', ')} does not go on, and no mediator is asked`,
   'mediation-asked': (it) =>
@@ -159,11 +159,11 @@ const say = explainWith<MediatorFallbackReason>({
   'mediation-denied': (it) =>
     `mediator ${it.mediator} has given the group after generation ${it.generation} to others`,
   survives: (it) =>
-    `${it.side.join(', ')} go on as generation ${it.generation} by ${both(it.models)}, ${ms(it.afterMs)} after the fault`,
+    `the side of ${it.side.join(', ')} goes on as generation ${it.generation} by ${both(it.models)}, ${ms(it.afterMs)} after the fault`,
   forced: (it) =>
     `an operator has ordered this member to go on as generation ${it.generation} and accepts that writes of the others may be lost`,
   readmitted: (it) => `member ${it.node} takes part again from generation ${it.generation} on`,
-  'fault-over': (it) => `${it.members.join(', ')} are in contact again and nobody had gone on alone`,
+  'fault-over': (it) => `all of ${it.members.join(', ')} are in contact again and nobody had gone on alone`,
   command: (it) => `command ${it.command}: ${it.detail}`,
   'persist-failed': (it) =>
     `the record could not be written (${it.detail}); nothing that needs it happens, and it is written again in ${ms(it.retryMs)}`,

@@ -96,6 +96,8 @@ export function onReturnMediated(turn: Turn, answer: MediationAnswer): void {
   const { mediateRetryMs } = turn.state.self.timing;
   const saidAt = answer.kind === 'granted' ? turn.at - mediateRetryMs : turn.at;
   turn.patch({ returning: { ...rest, granted, saidAt } });
+  if (granted !== rest.granted && next !== undefined)
+    turn.patch({ enrolled: { mediator: next, generation: returning.partition.generation } });
 }
 
 /** From this write on the loss of the returned member is a fault like any other. */
