@@ -1,4 +1,5 @@
 import { latencyFailback } from './latency-failback/step.js';
+import { mediatorFallback } from './mediator-fallback/step.js';
 import { plannedFailover } from './planned-failover/step.js';
 import { poolDevices } from './pool-devices/step.js';
 import { selectiveMirroring } from './selective-mirroring/step.js';
@@ -7,6 +8,7 @@ import { ttlPolarization } from './ttl-polarization/step.js';
 /** Every policy of this package, for tools that list or document them. */
 export const policies = [
   latencyFailback,
+  mediatorFallback,
   plannedFailover,
   poolDevices,
   selectiveMirroring,

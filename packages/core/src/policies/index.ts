@@ -1,4 +1,5 @@
 export * from './latency-failback/index.js';
+export * from './mediator-fallback/index.js';
 export * from './planned-failover/index.js';
 export * from './pool-devices/index.js';
 export * from './selective-mirroring/index.js';

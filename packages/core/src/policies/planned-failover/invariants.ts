@@ -34,7 +34,8 @@ export const invariants: readonly Invariant<PlannedFailoverState>[] = [
   cheap('after the commit the target has the roles', ({ record }) => {
     const { operation, roles } = record;
     if (operation === undefined || isBeforeCommit(operation.phase)) return undefined;
-    return roles.sequencer === operation.to && roles.epoch > operation.fromEpoch
+    const isOvertaken = roles.epoch > operation.fromEpoch + 1;
+    return isOvertaken || (roles.sequencer === operation.to && roles.epoch > operation.fromEpoch)
       ? undefined
       : `sequencer ${roles.sequencer} in epoch ${String(roles.epoch)}`;
   }),

@@ -48,20 +48,23 @@ export function closeIfOvertaken(turn: Turn): void {
   const { state } = turn;
   const { record, standing, source } = state;
   const { operation, roles } = record;
-  if (operation === undefined || isBeforeCommit(operation.phase) || standing.epoch <= roles.epoch) return;
+  if (operation?.next === undefined || isBeforeCommit(operation.phase)) return;
+  // The one epoch record of the group may have moved on before this operation's end was written, and then a crash.
+  const epoch = Math.max(standing.epoch, roles.epoch);
+  if (epoch <= operation.next.epoch) return;
   const owner = standing.owner ?? standing.sequencer;
-  if (source?.applied !== true) wishPaths(turn, { kind: 'overruled', epoch: standing.epoch, owner });
+  if (source?.applied !== true) wishPaths(turn, { kind: 'overruled', epoch, owner });
   if (owner !== operation.to) {
-    const because = { kind: 'overruled', epoch: standing.epoch, owner } as const;
+    const because = { kind: 'overruled', epoch, owner } as const;
     turn.save(closedRecord(state, operation, 'failed', because), because);
     return;
   }
-  const warnings = [`fault handling has moved the group to epoch ${String(standing.epoch)} meanwhile`];
+  const warnings = [`fault handling has moved the group to epoch ${String(epoch)} meanwhile`];
   const because = {
     kind: 'completed',
     operationId: operation.operationId,
     to: operation.to,
-    epoch: roles.epoch,
+    epoch: operation.next.epoch,
     warnings,
   } as const;
   turn.save(closedRecord(state, operation, 'completed-with-warnings', because), because);

@@ -273,7 +273,7 @@ export function advanceTarget(turn: Turn): void {
     return;
   }
   const { operationId, next } = preparation;
-  if (target?.over === true || standing.epoch > roles.epoch) {
+  if (target?.over === true || standing.epoch > roles.epoch || roles.epoch >= next.epoch) {
     turn.save(bareRecord(turn.state), {
       kind: 'promise-over',
       operationId,
