@@ -1,5 +1,6 @@
 import { latencyFailback } from './latency-failback/step.js';
+import { swapRecovery } from './swap-recovery/step.js';
 import { ttlPolarization } from './ttl-polarization/step.js';
 
 /** Every policy of this package, for tools that list or document them. */
-export const policies = [latencyFailback, ttlPolarization] as const;
+export const policies = [latencyFailback, swapRecovery, ttlPolarization] as const;

@@ -1,3 +1,4 @@
 export * from './latency-failback/index.js';
+export * from './swap-recovery/index.js';
 export * from './ttl-polarization/index.js';
 export { policies } from './all.js';
