@@ -22,13 +22,19 @@ export function onCommand(turn: SwapTurn, commandId: string, command: SwapComman
         break;
       }
       const detail = 'restarts and swaps count from nought again';
-      turn.save({ ...kept, restarts: 0, swaps: 0 }, 'nothing', { kind: 'command', command: 'unlock', detail });
+      turn.save({ ...kept, restarts: 0, swaps: 0 }, 'nothing', {
+        kind: 'command',
+        command: 'unlock',
+        detail,
+      });
       turn.patch({ restarts: [], swaps: [] });
       answer(true, detail);
       break;
     }
     case 'acknowledge': {
-      const open = state.conditions.filter(({ site, token }) => site === command.site && token === command.token);
+      const open = state.conditions.filter(
+        ({ site, token }) => site === command.site && token === command.token,
+      );
       for (const one of open) close(turn, one, 'is over by an operator’s word');
       answer(open.length > 0, open.length > 0 ? 'it is not open any more' : 'no such condition is open');
       break;

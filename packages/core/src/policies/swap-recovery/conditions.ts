@@ -71,7 +71,10 @@ export function close(turn: SwapTurn, condition: SwapCondition, detail: string):
 }
 
 /** Everything that is open there now: messages in both directions may have been lost, this list is evidence. */
-export function onHealthListed(turn: SwapTurn, fact: Extract<SwapRecoveryFact, { kind: 'health-listed' }>): void {
+export function onHealthListed(
+  turn: SwapTurn,
+  fact: Extract<SwapRecoveryFact, { kind: 'health-listed' }>,
+): void {
   const { polling, record } = turn.state;
   if (polling?.effect !== fact.effect) {
     turn.absorb('answer-not-awaited');
@@ -81,7 +84,8 @@ export function onHealthListed(turn: SwapTurn, fact: Extract<SwapRecoveryFact, {
   turn.patch({ polling: undefined });
   const listed = fact.open.map((one): SwapCondition => ({ ...one, site, messages: 1 }));
   for (const known of openAt(turn.state, site))
-    if (!listed.some((one) => sameKey(known, one))) close(turn, known, 'is not open any more, by the list of the storage');
+    if (!listed.some((one) => sameKey(known, one)))
+      close(turn, known, 'is not open any more, by the list of the storage');
   for (const one of listed) if (!turn.state.conditions.some((known) => sameKey(known, one))) open(turn, one);
   if (listed.length === 0) turn.patch({ cleanAskedAt: polling.askedAt });
 }

@@ -1,7 +1,10 @@
 import type { Invariant } from '../../kernel/policy.js';
 import { openAt, otherSite, wantedSwapRecord, type SwapRecoveryState } from './state.js';
 
-function cheap(name: string, check: (state: SwapRecoveryState) => string | undefined): Invariant<SwapRecoveryState> {
+function cheap(
+  name: string,
+  check: (state: SwapRecoveryState) => string | undefined,
+): Invariant<SwapRecoveryState> {
   return { name, cost: 'cheap', check };
 }
 
@@ -25,7 +28,9 @@ export const swapInvariants: readonly Invariant<SwapRecoveryState>[] = [
     phase === 'duplex' && record.protection === 'exposed' ? 'phase duplex, record exposed' : undefined,
   ),
   cheap('the epoch on the disk never goes back', (state) =>
-    wantedSwapRecord(state).epoch < state.record.epoch ? `epoch ${state.record.epoch} is followed by less` : undefined,
+    wantedSwapRecord(state).epoch < state.record.epoch
+      ? `epoch ${state.record.epoch} is followed by less`
+      : undefined,
   ),
   {
     name: 'the state is plain JSON',

@@ -100,9 +100,21 @@ export function validateSwapOptions(options: SwapRecoveryOptions): void {
   const tuning = { ...swapDefaults, ...options.tuning };
   for (const name of ['maxRestarts', 'maxSwaps'] as const)
     requireThat(`${name} is a whole number of 1 or more`, isCount(tuning[name], 1), { [name]: tuning[name] });
-  for (const name of ['pollMs', 'persistRetryMs', 'freezeTimeoutMs', 'restartsWindowMs', 'swapsWindowMs'] as const)
+  for (const name of [
+    'pollMs',
+    'persistRetryMs',
+    'freezeTimeoutMs',
+    'restartsWindowMs',
+    'swapsWindowMs',
+  ] as const)
     requireThat(`${name} > 0`, Number.isFinite(tuning[name]) && tuning[name] > 0, { [name]: tuning[name] });
-  for (const name of ['delayThresholdMs', 'stableMs', 'holdDownMs', 'expectedResyncMs', 'maxLostShare'] as const)
+  for (const name of [
+    'delayThresholdMs',
+    'stableMs',
+    'holdDownMs',
+    'expectedResyncMs',
+    'maxLostShare',
+  ] as const)
     requireThat(`${name} >= 0`, Number.isFinite(tuning[name]) && tuning[name] >= 0, { [name]: tuning[name] });
   const { pollMs, stableMs, freezeTimeoutMs, hostIoTimeoutMs, holdDownMs, expectedResyncMs } = tuning;
   requireThat('pollMs < stableMs', pollMs < stableMs, { pollMs, stableMs });
@@ -111,9 +123,13 @@ export function validateSwapOptions(options: SwapRecoveryOptions): void {
     hostIoTimeoutMs,
   });
   const neededMs = stableMs + expectedResyncMs / 10;
-  requireThat('holdDownMs > stableMs + expectedResyncMs / 10', holdDownMs > neededMs, { holdDownMs, neededMs });
+  requireThat('holdDownMs > stableMs + expectedResyncMs / 10', holdDownMs > neededMs, {
+    holdDownMs,
+    neededMs,
+  });
 }
 
 function requireThat(relation: string, holds: boolean, numbers: Readonly<Record<string, number>>): void {
-  if (!holds) throw new OptionsError(relation, numbers, 'See the table of numbers in the README of swap-recovery.');
+  if (!holds)
+    throw new OptionsError(relation, numbers, 'See the table of numbers in the README of swap-recovery.');
 }

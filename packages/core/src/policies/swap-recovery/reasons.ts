@@ -17,12 +17,33 @@ export type SwapRecoveryReason =
       readonly toEpoch: number;
     }
   | { readonly kind: 'no-swap'; readonly token: string; readonly guard: string; readonly sentence: string }
-  | { readonly kind: 'condition'; readonly site: SwapSite; readonly token: string; readonly open: number; readonly detail: string }
+  | {
+      readonly kind: 'condition';
+      readonly site: SwapSite;
+      readonly token: string;
+      readonly open: number;
+      readonly detail: string;
+    }
   | { readonly kind: 'hosts-failed'; readonly hosts: number; readonly toEpoch: number }
   | { readonly kind: 'commit'; readonly site: SwapSite; readonly fromEpoch: number; readonly toEpoch: number }
-  | { readonly kind: 'swapped'; readonly site: SwapSite; readonly epoch: number; readonly frozenMs: DurationMs }
-  | { readonly kind: 'unswapped'; readonly site: SwapSite; readonly epoch: number; readonly stage: string; readonly detail: string }
-  | { readonly kind: 'operation-over'; readonly operationId: string; readonly outcome: 'committed' | 'aborted' }
+  | {
+      readonly kind: 'swapped';
+      readonly site: SwapSite;
+      readonly epoch: number;
+      readonly frozenMs: DurationMs;
+    }
+  | {
+      readonly kind: 'unswapped';
+      readonly site: SwapSite;
+      readonly epoch: number;
+      readonly stage: string;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'operation-over';
+      readonly operationId: string;
+      readonly outcome: 'committed' | 'aborted';
+    }
   | { readonly kind: 'poll'; readonly site: SwapSite; readonly open: number; readonly pollMs: DurationMs }
   | { readonly kind: 'phase'; readonly phase: SwapPhase; readonly detail: string }
   | {
@@ -42,7 +63,13 @@ export type SwapRecoveryReason =
   | { readonly kind: 'bad-second'; readonly site: SwapSite; readonly token: string; readonly open: number }
   | { readonly kind: 'full-copy'; readonly detail: string }
   | { readonly kind: 'tracks-lost'; readonly site: SwapSite; readonly extents: number }
-  | { readonly kind: 'locked'; readonly by: SwapLock; readonly count: number; readonly limit: number; readonly windowMs: DurationMs }
+  | {
+      readonly kind: 'locked';
+      readonly by: SwapLock;
+      readonly count: number;
+      readonly limit: number;
+      readonly windowMs: DurationMs;
+    }
   | { readonly kind: 'command'; readonly command: string; readonly detail: string }
   | { readonly kind: 'persist-failed'; readonly detail: string; readonly retryMs: DurationMs };
 

@@ -1,6 +1,7 @@
 import type { Millis } from '../../kernel/time.js';
 import type { SwapRecoveryReason } from './reasons.js';
 import { openAt, otherSite, wantedSwapRecord, within, type SwapRecoveryState } from './state.js';
+import { withoutSwap } from './swap.js';
 import type { SwapTurn } from './turn.js';
 import type { SwapPhase } from './types.js';
 
@@ -19,8 +20,10 @@ export function restartBlockedBy(state: SwapRecoveryState): string | undefined {
   if (!view.reachable) return `the ${site} site cannot be reached`;
   if (view.inService) return `the ${site} site is in service mode`;
   if (!state.linkUp) return 'the link between the sites is down, and the change map grows';
-  if (wantedSwapRecord(state).lock !== undefined) return `it is locked (${wantedSwapRecord(state).lock ?? ''})`;
-  if (state.tuning.reEnableSwap === 'never' && !state.approved) return 'mirroring back is left to an operator';
+  if (wantedSwapRecord(state).lock !== undefined)
+    return `it is locked (${wantedSwapRecord(state).lock ?? ''})`;
+  if (state.tuning.reEnableSwap === 'never' && !state.approved)
+    return 'mirroring back is left to an operator';
   return undefined;
 }
 
@@ -34,7 +37,8 @@ export function followRecovery(turn: SwapTurn): void {
   } else {
     const { stableMs } = turn.state.tuning;
     if (turn.state.stableSince === undefined) turn.patch({ stableSince: turn.at });
-    if (turn.state.phase === 'waiting') move(turn, 'stabilizing', `nothing is open, and that has to last ${stableMs} ms`);
+    if (turn.state.phase === 'waiting')
+      move(turn, 'stabilizing', `nothing is open, and that has to last ${stableMs} ms`);
     if (isConfirmed(turn.state)) proceed(turn);
   }
   pollIfDue(turn);
@@ -72,7 +76,10 @@ function pollIfDue(turn: SwapTurn): void {
   const { tuning, record } = turn.state;
   const site = otherSite(record.activeSite);
   const open = openAt(turn.state, site).length;
-  const effect = turn.wish({ kind: 'list-health', site }, { kind: 'poll', site, open, pollMs: tuning.pollMs });
+  const effect = turn.wish(
+    { kind: 'list-health', site },
+    { kind: 'poll', site, open, pollMs: tuning.pollMs },
+  );
   turn.patch({ polling: { effect, askedAt: turn.at }, pollAt: turn.at + tuning.pollMs });
 }
 
@@ -100,7 +107,7 @@ function proceed(turn: SwapTurn): void {
   }
   const wanted = wantedSwapRecord(turn.state);
   turn.patch({ phase: 'remirroring', restarts: [...recent, now], mirror: undefined });
-  turn.save({ ...wanted, restarts: recent.length + 1 }, 'restart', {
+  turn.save({ ...withoutSwap(wanted), restarts: recent.length + 1 }, 'restart', {
     kind: 'restart',
     from: record.activeSite,
     to: otherSite(record.activeSite),
@@ -114,7 +121,13 @@ function proceed(turn: SwapTurn): void {
 
 function lock(turn: SwapTurn, count: number): void {
   const { maxRestarts, restartsWindowMs } = turn.state.tuning;
-  const because = { kind: 'locked', by: 'restarts', count, limit: maxRestarts, windowMs: restartsWindowMs } as const;
+  const because = {
+    kind: 'locked',
+    by: 'restarts',
+    count,
+    limit: maxRestarts,
+    windowMs: restartsWindowMs,
+  } as const;
   turn.patch({ phase: 'waiting', stableSince: undefined });
   turn.save({ ...wantedSwapRecord(turn.state), lock: 'restarts' }, 'nothing', because);
   turn.report('alarm', because);
@@ -135,7 +148,7 @@ export function onRestartWritten(turn: SwapTurn): void {
 
 export function onTracksMarked(turn: SwapTurn, effect: string): void {
   const { mirror, phase, record, restarts, tuning, stableSince, now } = turn.state;
-  if (mirror?.effect !== effect || mirror.stage !== 'mark' || phase !== 'remirroring') {
+  if (mirror === undefined || mirror.effect !== effect || mirror.stage !== 'mark' || phase !== 'remirroring') {
     turn.absorb('answer-not-awaited');
     return;
   }
@@ -160,7 +173,7 @@ export function onTracksMarked(turn: SwapTurn, effect: string): void {
 
 export function onMirrorChanged(turn: SwapTurn, effect: string, is: 'copying' | 'duplex' | 'failed'): void {
   const { mirror, phase, record } = turn.state;
-  if (mirror?.effect !== effect || mirror.stage !== 'copy' || phase !== 'remirroring') {
+  if (mirror === undefined || mirror.effect !== effect || mirror.stage !== 'copy' || phase !== 'remirroring') {
     turn.absorb('answer-not-awaited');
     return;
   }
@@ -182,7 +195,13 @@ export function onMirrorChanged(turn: SwapTurn, effect: string, is: 'copying' | 
 export function onDuplexWritten(turn: SwapTurn): void {
   const { phase, record } = turn.state;
   if (phase !== 'remirroring') return;
-  turn.patch({ phase: 'duplex', mirror: undefined, stableSince: undefined, approved: false, cleanAskedAt: undefined });
+  turn.patch({
+    phase: 'duplex',
+    mirror: undefined,
+    stableSince: undefined,
+    approved: false,
+    cleanAskedAt: undefined,
+  });
   enableSwap(turn);
   const from = record.activeSite;
   turn.report('info', { kind: 'duplex', from, to: otherSite(from), epoch: record.epoch });
@@ -210,5 +229,14 @@ export function suspendMirror(turn: SwapTurn, because: SwapRecoveryReason): void
   // "Equal" was on its way to the disk: it is not so any more.
   const isTold = saving?.record.protection === 'duplex' || queued?.record.protection === 'duplex';
   if (isTold)
-    turn.save({ ...wantedSwapRecord(turn.state), protection: 'exposed', errorTracks: record.errorTracks, fullCopy: record.fullCopy }, 'nothing', because);
+    turn.save(
+      {
+        ...wantedSwapRecord(turn.state),
+        protection: 'exposed',
+        errorTracks: record.errorTracks,
+        fullCopy: record.fullCopy,
+      },
+      'nothing',
+      because,
+    );
 }

@@ -33,8 +33,15 @@ export function ineligibleSiteOf({ record }: SwapRecoveryState): SwapSite | unde
 }
 
 /** The swap that holds the group's operation lock. */
-export function swapOperationOf({ attempt }: SwapRecoveryState):
-  | { readonly operationId: string; readonly stage: string; readonly toEpoch: number; readonly revocable: boolean }
+export function swapOperationOf({
+  attempt,
+}: SwapRecoveryState):
+  | {
+      readonly operationId: string;
+      readonly stage: string;
+      readonly toEpoch: number;
+      readonly revocable: boolean;
+    }
   | undefined {
   if (attempt === undefined) return undefined;
   const { operationId, stage, toEpoch } = attempt;
@@ -67,7 +74,12 @@ export function describeSwap(state: SwapRecoveryState): SwapStatus {
   return {
     phase,
     session: sessionOf(phase),
-    status: phase === 'down' || (ineligible !== undefined && isSick) ? 'Severe' : ineligible === undefined ? 'Normal' : 'Warning',
+    status:
+      phase === 'down' || (ineligible !== undefined && isSick)
+        ? 'Severe'
+        : ineligible === undefined
+          ? 'Normal'
+          : 'Warning',
     epoch: record.epoch,
     activeSite: record.activeSite,
     ...(ineligible === undefined ? {} : { ineligibleSite: ineligible }),

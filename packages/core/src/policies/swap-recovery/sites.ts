@@ -4,7 +4,10 @@ import { undo } from './swap.js';
 import type { SwapTurn } from './turn.js';
 import type { SwapRecoveryFact, SwapSite, TrackExtent } from './types.js';
 
-export function onSiteChanged(turn: SwapTurn, fact: Extract<SwapRecoveryFact, { kind: 'site-changed' }>): void {
+export function onSiteChanged(
+  turn: SwapTurn,
+  fact: Extract<SwapRecoveryFact, { kind: 'site-changed' }>,
+): void {
   const { site, reachable, inService, replaced } = fact;
   turn.patch({ sites: { ...turn.state.sites, [site]: { reachable, inService } } });
   if (replaced && site !== turn.state.record.activeSite)
@@ -28,7 +31,10 @@ export function onChangeMapLost(turn: SwapTurn, detail: string): void {
 /** Damaged at the inactive site: part of the next copy, whatever the change map says. */
 export function onTracksLost(turn: SwapTurn, site: SwapSite, extents: readonly TrackExtent[]): void {
   const isSound = ({ startBytes, lengthBytes }: TrackExtent): boolean =>
-    Number.isSafeInteger(startBytes) && startBytes >= 0 && Number.isSafeInteger(lengthBytes) && lengthBytes > 0;
+    Number.isSafeInteger(startBytes) &&
+    startBytes >= 0 &&
+    Number.isSafeInteger(lengthBytes) &&
+    lengthBytes > 0;
   if (!extents.every(isSound)) {
     turn.absorb('not-a-number');
     return;

@@ -25,7 +25,8 @@ export interface SwapSiteView {
 }
 
 /** Well-typed facts that fit nothing, by why they do not. Each is absorbed and counted here. */
-export type SwapAbsorbed = 'answer-not-awaited' | 'old-epoch' | 'not-in-this-phase' | 'not-a-number' | 'duplicate';
+export type SwapAbsorbed =
+  'answer-not-awaited' | 'old-epoch' | 'not-in-this-phase' | 'not-a-number' | 'duplicate';
 
 /** Everything the policy knows about one group. Plain JSON. */
 export interface SwapRecoveryState {

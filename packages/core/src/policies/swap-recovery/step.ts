@@ -2,11 +2,25 @@ import type { Policy, Step } from '../../kernel/policy.js';
 import type { Millis } from '../../kernel/time.js';
 import { onCommand } from './commands.js';
 import { onHealthListed, onHealthReported } from './conditions.js';
-import { boot, initialState, onEpochKnown, onPersisted, onPersistFailed, retryPersistIfDue } from './durable.js';
+import {
+  boot,
+  initialState,
+  onEpochKnown,
+  onPersisted,
+  onPersistFailed,
+  retryPersistIfDue,
+} from './durable.js';
 import { swapInvariants } from './invariants.js';
 import { checkSwapVersion, type SwapRecoveryOptions } from './options.js';
 import { explainSwap } from './reasons.js';
-import { enableSwap, followRecovery, forgetSilentPoll, onMirrorChanged, onTracksMarked, recoveryDueAt } from './restart.js';
+import {
+  enableSwap,
+  followRecovery,
+  forgetSilentPoll,
+  onMirrorChanged,
+  onTracksMarked,
+  recoveryDueAt,
+} from './restart.js';
 import { suspendIfApart, serveOrClose, onSiteChanged, onTracksLost, onChangeMapLost } from './sites.js';
 import type { SwapRecoveryState } from './state.js';
 import { onFenced, onFrozen, onSwapAnswerFailed, onSwapGranted, onSwitched, undo } from './swap.js';
@@ -14,7 +28,10 @@ import { SwapTurn } from './turn.js';
 import type { SwapRecoveryEffect, SwapRecoveryEvent } from './types.js';
 
 /** Handles one event: what it says, and then whatever has become due or possible by it. O(open conditions). */
-export function step(state: SwapRecoveryState, event: SwapRecoveryEvent): Step<SwapRecoveryState, SwapRecoveryEffect> {
+export function step(
+  state: SwapRecoveryState,
+  event: SwapRecoveryEvent,
+): Step<SwapRecoveryState, SwapRecoveryEffect> {
   checkSwapVersion('state', state.version);
   const turn = new SwapTurn(state, event);
   boot(turn);
@@ -130,7 +147,12 @@ function wakeAt(state: SwapRecoveryState): Millis | undefined {
 }
 
 /** Whether a health event swaps I/O to the other storage, and when mirroring back may start again. */
-export const swapRecovery: Policy<SwapRecoveryOptions, SwapRecoveryState, SwapRecoveryEvent, SwapRecoveryEffect> = {
+export const swapRecovery: Policy<
+  SwapRecoveryOptions,
+  SwapRecoveryState,
+  SwapRecoveryEvent,
+  SwapRecoveryEffect
+> = {
   name: 'swap-recovery',
   stateVersion: 1,
   init: initialState,

@@ -1,6 +1,13 @@
 import type { EffectId } from '../../kernel/policy.js';
 import type { SwapRecoveryReason } from './reasons.js';
-import { openAt, otherSite, wantedSwapRecord, within, type SwapAttempt, type SwapRecoveryState } from './state.js';
+import {
+  openAt,
+  otherSite,
+  wantedSwapRecord,
+  within,
+  type SwapAttempt,
+  type SwapRecoveryState,
+} from './state.js';
 import type { SwapTurn } from './turn.js';
 import type { SwapCondition, SwapRecord, SwapSeverity } from './types.js';
 
@@ -32,14 +39,26 @@ export function sessionGuards(state: SwapRecoveryState): readonly SwapGuard[] {
   const swaps = within(state.swaps, tuning.swapsWindowMs, now).length;
   const guard = (name: string, holds: boolean, sentence: string): SwapGuard => ({ name, holds, sentence });
   return [
-    guard('duplex', phase === 'duplex' && record.protection === 'duplex', `the group is ${phase}, and only equal copies swap`),
+    guard(
+      'duplex',
+      phase === 'duplex' && record.protection === 'duplex',
+      `the group is ${phase}, and only equal copies swap`,
+    ),
     guard(
       'all-mirrored',
       members.volumes > 0 && members.mirrored === members.volumes,
       `${members.mirrored} of ${members.volumes} volumes are mirrored, and a swap takes all or none`,
     ),
-    guard('other-reachable', view.reachable && !view.inService && state.linkUp, `the ${to} site is not ready to serve`),
-    guard('other-healthier', bad.length === 0, `the ${to} site has ${bad.length} serious conditions of its own`),
+    guard(
+      'other-reachable',
+      view.reachable && !view.inService && state.linkUp,
+      `the ${to} site is not ready to serve`,
+    ),
+    guard(
+      'other-healthier',
+      bad.length === 0,
+      `the ${to} site has ${bad.length} serious conditions of its own`,
+    ),
     guard(
       'hold-down',
       swappedAt === undefined || now >= swappedAt + tuning.holdDownMs,
@@ -59,9 +78,13 @@ export function sessionGuards(state: SwapRecoveryState): readonly SwapGuard[] {
 }
 
 /** What the condition itself must say: severe enough, and hosts would wait for too long. */
-export function conditionGuards({ tuning }: SwapRecoveryState, condition: SwapCondition): readonly SwapGuard[] {
+export function conditionGuards(
+  { tuning }: SwapRecoveryState,
+  condition: SwapCondition,
+): readonly SwapGuard[] {
   const { severity, estimatedDelayMs } = condition;
-  const isLong = estimatedDelayMs === undefined ? tuning.unknownDelaySwaps : estimatedDelayMs > tuning.delayThresholdMs;
+  const isLong =
+    estimatedDelayMs === undefined ? tuning.unknownDelaySwaps : estimatedDelayMs > tuning.delayThresholdMs;
   const delay =
     estimatedDelayMs === undefined
       ? 'the storage does not say how long I/O will be delayed'
@@ -84,7 +107,12 @@ export function considerSwap(turn: SwapTurn, condition: SwapCondition): void {
   if (against !== undefined) {
     const { name, sentence } = against;
     const isSevere = isAtLeast(condition.severity, state.tuning.swapSeverity);
-    turn.report(isSevere ? 'warning' : 'info', { kind: 'no-swap', token: condition.token, guard: name, sentence });
+    turn.report(isSevere ? 'warning' : 'info', {
+      kind: 'no-swap',
+      token: condition.token,
+      guard: name,
+      sentence,
+    });
     return;
   }
   const { record, self, tuning, operationsBegun } = state;
@@ -131,14 +159,21 @@ export function onSwapGranted(turn: SwapTurn, effect: EffectId): void {
   const { operationId, toEpoch, token } = attempt;
   turn.patch({ attempt: { ...attempt, stage: 'intent' } });
   const record = { ...wantedSwapRecord(turn.state), swap: { operationId, toEpoch } };
-  turn.save(record, 'intent', { kind: 'phase', phase: 'swapping', detail: `condition ${token} swaps in epoch ${toEpoch}` });
+  turn.save(record, 'intent', {
+    kind: 'phase',
+    phase: 'swapping',
+    detail: `condition ${token} swaps in epoch ${toEpoch}`,
+  });
 }
 
 export function onIntentWritten(turn: SwapTurn): void {
   const { attempt, record, tuning } = turn.state;
   if (attempt?.stage !== 'intent') return;
   const detail = `hosts are frozen for at most ${tuning.freezeTimeoutMs} ms`;
-  const effect = turn.wish({ kind: 'freeze-io', epoch: record.epoch }, { kind: 'phase', phase: 'swapping', detail });
+  const effect = turn.wish(
+    { kind: 'freeze-io', epoch: record.epoch },
+    { kind: 'phase', phase: 'swapping', detail },
+  );
   const deadlineAt = turn.at + tuning.freezeTimeoutMs;
   turn.patch({ attempt: { ...attempt, stage: 'freeze', effect, frozenAt: turn.at, deadlineAt } });
 }
@@ -174,7 +209,12 @@ export function onFenced(turn: SwapTurn, effect: EffectId): void {
   if (attempt !== undefined) commit(turn, attempt);
 }
 
-export function onSwapAnswerFailed(turn: SwapTurn, stage: SwapAttempt['stage'], effect: EffectId, detail: string): void {
+export function onSwapAnswerFailed(
+  turn: SwapTurn,
+  stage: SwapAttempt['stage'],
+  effect: EffectId,
+  detail: string,
+): void {
   if (awaited(turn, stage, effect) !== undefined) undo(turn, detail);
 }
 
@@ -220,7 +260,10 @@ export function onCommitWritten(turn: SwapTurn, effect: EffectId): void {
 }
 
 export function swapIsOver(turn: SwapTurn, operationId: string, outcome: 'committed' | 'aborted'): void {
-  turn.wish({ kind: 'release-operation', operationId, outcome }, { kind: 'operation-over', operationId, outcome });
+  turn.wish(
+    { kind: 'release-operation', operationId, outcome },
+    { kind: 'operation-over', operationId, outcome },
+  );
 }
 
 /** All hosts go back to where they were: both copies are still equal, since everything was frozen. */
@@ -228,7 +271,13 @@ export function undo(turn: SwapTurn, detail: string): void {
   const { attempt, record, now } = turn.state;
   if (attempt === undefined || attempt.stage === 'commit') return;
   const { stage, operationId } = attempt;
-  const because: SwapRecoveryReason = { kind: 'unswapped', site: record.activeSite, epoch: record.epoch, stage, detail };
+  const because: SwapRecoveryReason = {
+    kind: 'unswapped',
+    site: record.activeSite,
+    epoch: record.epoch,
+    stage,
+    detail,
+  };
   // The next condition may not freeze hosts again at once.
   turn.patch({ phase: 'duplex', attempt: undefined, swappedAt: now });
   if (stage !== 'operation' && stage !== 'intent')

@@ -78,7 +78,12 @@ export type SwapCommand =
 
 export type SwapRecoveryFact =
   | { readonly kind: 'tick' }
-  | { readonly kind: 'epoch-known'; readonly epoch: number; readonly activeSite: SwapSite; readonly duplex: boolean }
+  | {
+      readonly kind: 'epoch-known';
+      readonly epoch: number;
+      readonly activeSite: SwapSite;
+      readonly duplex: boolean;
+    }
   | {
       readonly kind: 'health-reported';
       readonly site: SwapSite;
@@ -119,7 +124,11 @@ export type SwapRecoveryFact =
   | { readonly kind: 'hosts-fenced'; readonly effect: EffectId }
   | { readonly kind: 'fence-failed'; readonly effect: EffectId; readonly detail: string }
   | { readonly kind: 'tracks-marked'; readonly effect: EffectId }
-  | { readonly kind: 'mirror-changed'; readonly effect: EffectId; readonly mirror: 'copying' | 'duplex' | 'failed' }
+  | {
+      readonly kind: 'mirror-changed';
+      readonly effect: EffectId;
+      readonly mirror: 'copying' | 'duplex' | 'failed';
+    }
   | { readonly kind: 'persisted'; readonly effect: EffectId }
   | { readonly kind: 'persist-failed'; readonly effect: EffectId; readonly detail: string }
   | { readonly kind: 'command'; readonly commandId: string; readonly command: SwapCommand };
