@@ -1,8 +1,9 @@
 import { type Story } from '../story.js';
 import { latencyFailbackStories } from './latency-failback.js';
+import { swapRecoveryStories } from './swap-recovery.js';
 import { ttlPolarizationStories } from './ttl-polarization.js';
 
 /** Stories for every policy of core: enough events to pass through its main branches. */
 export function allStories(): Story[] {
-  return [...latencyFailbackStories(), ...ttlPolarizationStories()];
+  return [...latencyFailbackStories(), ...swapRecoveryStories(), ...ttlPolarizationStories()];
 }

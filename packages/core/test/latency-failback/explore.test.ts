@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { apply, calm, choices, keyOf, type Choice } from './choices.js';
-import { explore, type Exploration } from './explorer.js';
+import { explore, type Exploration } from '../support/explorer.js';
 import { afterSwap, soundRules, start, type Budget, type Rules, type System } from './model.js';
 import { mutants } from './mutants.js';
 

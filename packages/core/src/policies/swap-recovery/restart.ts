@@ -228,15 +228,9 @@ export function suspendMirror(turn: SwapTurn, because: SwapRecoveryReason): void
   turn.report('warning', because);
   // "Equal" was on its way to the disk: it is not so any more.
   const isTold = saving?.record.protection === 'duplex' || queued?.record.protection === 'duplex';
-  if (isTold)
-    turn.save(
-      {
-        ...wantedSwapRecord(turn.state),
-        protection: 'exposed',
-        errorTracks: record.errorTracks,
-        fullCopy: record.fullCopy,
-      },
-      'nothing',
-      because,
-    );
+  if (!isTold) return;
+  const wanted = wantedSwapRecord(turn.state);
+  const errorTracks = [...record.errorTracks, ...wanted.errorTracks];
+  const fullCopy = record.fullCopy || wanted.fullCopy;
+  turn.save({ ...wanted, protection: 'exposed', errorTracks, fullCopy }, 'nothing', because);
 }

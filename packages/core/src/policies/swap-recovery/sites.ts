@@ -1,3 +1,4 @@
+import type { SwapRecoveryReason } from './reasons.js';
 import { suspendMirror } from './restart.js';
 import { otherSite, wantedSwapRecord } from './state.js';
 import { undo } from './swap.js';
@@ -16,16 +17,13 @@ export function onSiteChanged(
 
 /** What is equal is not known any more. While the copies were equal, they are not from now on. */
 export function onChangeMapLost(turn: SwapTurn, detail: string): void {
-  const { record, phase } = turn.state;
+  const { phase } = turn.state;
   const because = { kind: 'full-copy', detail } as const;
   if (turn.state.attempt !== undefined) undo(turn, detail);
   if (phase === 'remirroring') suspendMirror(turn, because);
   turn.save({ ...wantedSwapRecord(turn.state), protection: 'exposed', fullCopy: true }, 'nothing', because);
   turn.report('warning', because);
-  if (turn.state.phase !== 'duplex') return;
-  turn.patch({ phase: 'waiting', stableSince: undefined, cleanAskedAt: undefined, pollAt: turn.at });
-  const from = record.activeSite;
-  turn.wish({ kind: 'set-swap', enabled: false, from, to: otherSite(from) }, because);
+  if (turn.state.phase === 'duplex') leaveDuplex(turn, because);
 }
 
 /** Damaged at the inactive site: part of the next copy, whatever the change map says. */
@@ -41,10 +39,27 @@ export function onTracksLost(turn: SwapTurn, site: SwapSite, extents: readonly T
   }
   const because = { kind: 'tracks-lost', site, extents: extents.length } as const;
   turn.report('alarm', because);
+  const { record, phase } = turn.state;
+  const isActive = site === record.activeSite;
+  if (isActive && record.protection === 'exposed') {
+    // There is no other good copy: a restore is an operator's matter, and the damage must not be copied over what may be better.
+    turn.report('alarm', { kind: 'no-complete-copy', site, detail: `${extents.length} extents are lost there` });
+    return;
+  }
   const wanted = wantedSwapRecord(turn.state);
   turn.save({ ...wanted, errorTracks: [...wanted.errorTracks, ...extents] }, 'nothing', because);
-  // The copy that runs does not know of them: it starts again with them.
-  if (turn.state.phase === 'remirroring') suspendMirror(turn, because);
+  if (isActive) return;
+  // A running copy does not know of them, and equal copies are equal no longer.
+  if (turn.state.attempt !== undefined) undo(turn, 'the other site has lost data');
+  if (phase === 'remirroring') suspendMirror(turn, because);
+  else if (turn.state.phase === 'duplex') leaveDuplex(turn, because);
+}
+
+function leaveDuplex(turn: SwapTurn, because: SwapRecoveryReason): void {
+  const from = turn.state.record.activeSite;
+  turn.save({ ...wantedSwapRecord(turn.state), protection: 'exposed' }, 'nothing', because);
+  turn.patch({ phase: 'waiting', stableSince: undefined, cleanAskedAt: undefined, pollAt: turn.at });
+  turn.wish({ kind: 'set-swap', enabled: false, from, to: otherSite(from) }, because);
 }
 
 /** The two sites cannot copy: the change map grows until they can. */
