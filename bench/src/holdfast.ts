@@ -9,8 +9,8 @@ const builtProgram = fileURLToPath(new URL('../../packages/cli/dist/holdfast.js'
 
 /**
  * Holdfast as `holdfast init` would set it up: a witness, two nodes and an initiator, each a process of its own, over Unix sockets.
- * Two ways lead to one volume: the NBD socket of the preferred node (two processes in the path, as with quorum), and the
- * initiator (three, for the price of surviving either node).
+ * Three ways lead to one volume: the NBD socket of the node that orders the writes (two processes in the path, as with quorum), that
+ * of the other one (a write goes there and back for its order), and the initiator (three, for the price of surviving either node).
  */
 export function holdfast(program = builtProgram) {
   return async (host: ProcessHost, folder: string, sizeBytes: number): Promise<readonly Contender[]> => {
@@ -38,7 +38,13 @@ export function holdfast(program = builtProgram) {
     await initiator.waitForLine(ready, patience);
     const nodes = { 'holdfast north': north.processId, 'holdfast south': south.processId };
     return [
-      { name: 'holdfast node', uri: nbdUri(volume, join(folder, 'north.nbd.sock')), processes: nodes },
+      {
+        name: 'holdfast sequencer',
+        judged: true,
+        uri: nbdUri(volume, join(folder, 'north.nbd.sock')),
+        processes: nodes,
+      },
+      { name: 'holdfast other node', uri: nbdUri(volume, join(folder, 'south.nbd.sock')), processes: nodes },
       {
         name: 'holdfast initiator',
         uri: nbdUri(volume, join(folder, 'volume.nbd.sock')),
@@ -76,6 +82,7 @@ nodes:
     store: ./south.store
     control: unix:./south.control.sock
     paths: unix:./south.paths.sock
+    nbd: unix:./south.nbd.sock
     legs:
       ${leg('south')}
 initiator:

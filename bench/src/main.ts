@@ -59,7 +59,8 @@ async function runCase(
       samples.get(contender.name)?.push(await measure(fio, load, contender, wanted.seconds));
     }
   }
-  return caseReport(load, contenders[0]?.name ?? '', samples);
+  const judged = new Set(contenders.filter((one) => one.judged === true).map(({ name }) => name));
+  return caseReport(load, contenders[0]?.name ?? '', judged, samples);
 }
 
 async function measure(fio: string, load: Case, contender: Contender, seconds: number): Promise<Measurement> {

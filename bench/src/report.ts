@@ -26,6 +26,7 @@ export function spreadOf(numbers: readonly number[]): Spread {
 export function caseReport(
   load: Case,
   peer: string,
+  judged: ReadonlySet<string>,
   samples: ReadonlyMap<string, readonly Measurement[]>,
 ): string {
   const peerSamples = samples.get(peer) ?? [];
@@ -49,8 +50,10 @@ export function caseReport(
       (sample, round) => sample.operationsPerSecond / (peerSamples[round]?.operationsPerSecond ?? Number.NaN),
     );
     const { low, middle, high } = spreadOf(ratios);
+    const compared = `${facts}   x${middle.toFixed(2)} (${low.toFixed(2)} .. ${high.toFixed(2)}`;
+    if (!judged.has(name)) return `${compared})`;
     const verdict = middle >= load.aim ? 'aim reached' : middle >= load.must ? 'enough' : 'NOT ENOUGH';
-    return `${facts}   x${middle.toFixed(2)} (${low.toFixed(2)} .. ${high.toFixed(2)}; must ${load.must}, aim ${load.aim}: ${verdict})`;
+    return `${compared}; must ${load.must}, aim ${load.aim}: ${verdict})`;
   });
   return [load.name, ...lines].join('\n');
 }

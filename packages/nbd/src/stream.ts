@@ -26,6 +26,8 @@ export interface ByteStream {
    * Returns false when the caller should wait for `drain` before it produces more; the chunks were taken nevertheless.
    */
   write(chunks: readonly Uint8Array[], flushed?: () => void): boolean;
+  /** Takes a chunk of `data` back that was read and that nobody kept a part of: its memory goes at once. Optional. */
+  giveBack?(chunk: Uint8Array): void;
   /** Stops `data` soon: what was already read from the carrier may still come. */
   pause(): void;
   resume(): void;

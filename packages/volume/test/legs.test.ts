@@ -71,6 +71,22 @@ describe('metadata that takes five seconds to write', () => {
 });
 
 describe('the activity log', () => {
+  it('refuses a write that it has no room for, and goes on with the others', async () => {
+    const tuning = { activityLogExtentBytes: 16 * 1024, activityLogExtents: 3, resyncChunkBytes: 16 * 1024 };
+    const { a, finish } = withFinish(await mirrored({ tuning }));
+    const request = { volume: 0, data: undefined, forceUnitAccess: false, mayTrim: false, origin: undefined };
+    const write = (lengthBytes: number): Promise<void> =>
+      (async () => a.running.hostSide.write({ ...request, offsetBytes: 0, lengthBytes }))();
+    await expect(write(49 * 1024)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+    await finish(write(48 * 1024), 'one that fits');
+    expect(a.mode).toBe('mirrored');
+  });
+
+  it('must have room for one copy of the resync: a node without does not start', async () => {
+    const tuning = { activityLogExtentBytes: 16 * 1024, activityLogExtents: 3, resyncChunkBytes: 64 * 1024 };
+    await expect(mirrored({ tuning })).rejects.toThrow(/activityLogExtents >= resyncChunkBytes/);
+  });
+
   it('has a write before the peer is sent it: a peer that settles it early must not be the only one that knew', async () => {
     const { a, b, finish } = withFinish(await mirrored());
     const metadata = a.disks[0]?.metadata ?? never();

@@ -178,6 +178,21 @@ describe('a volume on two sites', () => {
       cluster.a.events.some((event) => event.kind === 'resync-ended' && event.progress.movedBytes > 0),
     ).toBe(false);
   });
+
+  for (const afterMs of [0, 10, 15, 20, 30]) {
+    it(`stops in order ${String(afterMs)} ms after its start, also while its record is being written`, async () => {
+      cluster = await Cluster.create();
+      const { a, b } = cluster;
+      const node = await cluster.finish(a.start(), 'a has started');
+      a.records.faults = ({ kind }) => (kind === 'save' ? { delayMs: 400 } : undefined);
+      await cluster.finish(b.start(), 'b has started');
+      await cluster.clock.advance(afterMs);
+      await cluster.finish(node.shutDown(), 'a has stopped');
+      a.records.faults = undefined;
+      await cluster.finish(a.start(), 'a has started again');
+      await cluster.until(() => a.mode === 'mirrored' && b.mode === 'mirrored', 'both mirror');
+    });
+  }
 });
 
 function never(): never {

@@ -154,7 +154,12 @@ async function run(seed: number): Promise<{ faults: number; operations: number }
     seed,
     sizeBytes: 1024 * 1024,
     latency: (_, dice) => dice.below(6),
-    tuning: { activityLogExtentBytes: 16 * 1024, activityLogExtents: 3, activityLogIdleMs: 60 },
+    tuning: {
+      activityLogExtentBytes: 16 * 1024,
+      activityLogExtents: 3,
+      activityLogIdleMs: 60,
+      resyncChunkBytes: 16 * 1024,
+    },
     ...(random.below(2) === 0 ? { digest: sha256Digest } : {}),
   });
   const hosts = [await cluster.initiator(), await cluster.initiator()];

@@ -1,9 +1,15 @@
 import { type Story } from '../story.js';
 import { latencyFailbackStories } from './latency-failback.js';
+import { plannedFailoverStories } from './planned-failover.js';
 import { swapRecoveryStories } from './swap-recovery.js';
 import { ttlPolarizationStories } from './ttl-polarization.js';
 
 /** Stories for every policy of core: enough events to pass through its main branches. */
 export function allStories(): Story[] {
-  return [...latencyFailbackStories(), ...swapRecoveryStories(), ...ttlPolarizationStories()];
+  return [
+    ...latencyFailbackStories(),
+    ...plannedFailoverStories(),
+    ...swapRecoveryStories(),
+    ...ttlPolarizationStories(),
+  ];
 }

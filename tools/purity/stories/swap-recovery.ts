@@ -1,4 +1,12 @@
-import { inDuplex, options, perform, soundRules, start, tell, type Rules } from '../../../packages/core/test/swap-recovery/model.js';
+import {
+  inDuplex,
+  options,
+  perform,
+  soundRules,
+  start,
+  tell,
+  type Rules,
+} from '../../../packages/core/test/swap-recovery/model.js';
 import { type Story } from '../story.js';
 
 /** A condition, the swap with all its answers, a second condition, and both resolved. */
@@ -9,7 +17,17 @@ export function swapRecoveryStories(): Story[] {
     return soundRules.policy.step(state, event);
   };
   const rules: Rules = { ...soundRules, policy: { ...soundRules.policy, step } };
-  const none = { writes: 0, swaps: 0, crashes: 0, ticks: 0, hostFailures: 0, damages: 0, replacements: 0, refusals: 0, duplicates: 0 };
+  const none = {
+    writes: 0,
+    swaps: 0,
+    crashes: 0,
+    ticks: 0,
+    hostFailures: 0,
+    damages: 0,
+    replacements: 0,
+    refusals: 0,
+    duplicates: 0,
+  };
   const begin = inDuplex(none);
   let system = start(begin, rules);
   const calm = (): void => {
@@ -22,7 +40,12 @@ export function swapRecoveryStories(): Story[] {
     }
   };
   const report = (token: string, kind: 'open' | 'resolved'): void => {
-    const message = { kind: 'health-reported', codeClass: 'C3', severity: 'acute', estimatedDelayMs: 9_000 } as const;
+    const message = {
+      kind: 'health-reported',
+      codeClass: 'C3',
+      severity: 'acute',
+      estimatedDelayMs: 9_000,
+    } as const;
     system = tell(system, { ...message, site: 'first', token, report: kind }, rules);
     calm();
   };
@@ -35,5 +58,13 @@ export function swapRecoveryStories(): Story[] {
     system = tell({ ...system, now: at }, { kind: 'tick' }, rules);
     calm();
   }
-  return [{ policy: 'swap-recovery', title: 'a swap and the way back', at: 0, options: options(begin.disk, 1), events }];
+  return [
+    {
+      policy: 'swap-recovery',
+      title: 'a swap and the way back',
+      at: 0,
+      options: options(begin.disk, 1),
+      events,
+    },
+  ];
 }

@@ -1,4 +1,5 @@
 export * from './latency-failback/index.js';
+export * from './planned-failover/index.js';
 export * from './swap-recovery/index.js';
 export * from './ttl-polarization/index.js';
 export { policies } from './all.js';

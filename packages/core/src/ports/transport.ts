@@ -31,6 +31,8 @@ export interface ByteStream {
    * False: stop, and wait for `drain`.
    */
   write(chunks: readonly Uint8Array[], flushed?: () => void): boolean;
+  /** What was written so far leaves now, also where a stream gathers writes for a moment. Optional. */
+  flush?(): void;
   /**
    * Memory to put received pieces together in, with whatever it held before. Optional: a platform that can do so saves the
    * clearing of memory that is written over at once.

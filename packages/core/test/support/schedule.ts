@@ -177,8 +177,10 @@ export function calm(world: World): void {
 
 function untilMirrored(world: World, forMs: number): void {
   const end = world.now + forMs;
-  const { a, b } = world.nodes;
-  while (world.now < end && !(a.live.mode === 'mirrored' && b.live.mode === 'mirrored')) {
-    world.runUntil(world.now + 200);
-  }
+  // A handover that is still under way is no state to stop in: its nodes mirror, and are about to leave the mirror.
+  const atRest = (id: 'a' | 'b'): boolean => {
+    const { mode, operation } = world.nodes[id].live;
+    return mode === 'mirrored' && operation === undefined;
+  };
+  while (world.now < end && !(atRest('a') && atRest('b'))) world.runUntil(world.now + 200);
 }

@@ -25,7 +25,9 @@ export interface System {
   /** The block is in the change map of the active site. */
   readonly changed: boolean;
   readonly damaged: boolean;
-  readonly copying?: { readonly effect: string; readonly from: SwapSite; readonly to: SwapSite; readonly whole: boolean } | undefined;
+  readonly copying?:
+    | { readonly effect: string; readonly from: SwapSite; readonly to: SwapSite; readonly whole: boolean }
+    | undefined;
   readonly left: Budget;
   readonly broken?: string | undefined;
 }
@@ -53,7 +55,15 @@ export const silent: readonly string[] = ['report', 'answer', 'close-io', 'relea
 export const other = (site: SwapSite): SwapSite => (site === 'first' ? 'second' : 'first');
 
 /** Time passes by itself in here: nothing has to last, and every list is asked for at once. */
-const tuning = { stableMs: 1, pollMs: 0.5, expectedResyncMs: 0, holdDownMs: 2, maxRestarts: 99, maxSwaps: 99, freezeTimeoutMs: 10 };
+const tuning = {
+  stableMs: 1,
+  pollMs: 0.5,
+  expectedResyncMs: 0,
+  holdDownMs: 2,
+  maxRestarts: 99,
+  maxSwaps: 99,
+  freezeTimeoutMs: 10,
+};
 
 export function options(disk: SwapRecord, life: number): SwapRecoveryOptions {
   return { groupId: 'g', nodeId: 'n', incarnation: life, record: disk, tuning };
@@ -114,9 +124,15 @@ function carryOut(system: System, effect: SwapRecoveryEffect, fails: boolean): S
     case 'freeze-io':
       return fails ? system : { ...system, hosts: hosts.map((host) => ({ ...host, frozen: true })) };
     case 'switch-hosts':
-      return { ...system, hosts: hosts.map((host, index) => (fails && index === 0 ? host : { ...host, site: effect.to })) };
+      return {
+        ...system,
+        hosts: hosts.map((host, index) => (fails && index === 0 ? host : { ...host, site: effect.to })),
+      };
     case 'fence-hosts':
-      return { ...system, hosts: hosts.map((host, index) => (index === 0 ? { ...host, fenced: true } : host)) };
+      return {
+        ...system,
+        hosts: hosts.map((host, index) => (index === 0 ? { ...host, fenced: true } : host)),
+      };
     case 'release-io': {
       const hasMoved = effect.site !== 'first' && system.mirrored && system.disk.protection === 'exposed';
       return {
@@ -148,7 +164,9 @@ function answerTo({ kind, id: effect }: SwapRecoveryEffect, fails: boolean): Swa
     case 'persist':
       return { kind: 'persisted', effect };
     case 'request-operation':
-      return fails ? { kind: 'operation-refused', effect, by: 'another' } : { kind: 'operation-granted', effect };
+      return fails
+        ? { kind: 'operation-refused', effect, by: 'another' }
+        : { kind: 'operation-granted', effect };
     case 'freeze-io':
       return fails ? { kind: 'freeze-failed', effect, detail: '' } : { kind: 'io-frozen', effect };
     case 'switch-hosts':
@@ -187,7 +205,13 @@ export function finishCopy(system: System, rules: Rules): System | undefined {
   if (copying === undefined) return undefined;
   const { from, to, whole, effect } = copying;
   const isIn = changed || whole;
-  const done = { ...system, copying: undefined, versions: isIn ? { ...versions, [to]: versions[from] } : versions, damaged: damaged && !isIn, changed: false };
+  const done = {
+    ...system,
+    copying: undefined,
+    versions: isIn ? { ...versions, [to]: versions[from] } : versions,
+    damaged: damaged && !isIn,
+    changed: false,
+  };
   const fact: SwapRecoveryFact = { kind: 'mirror-changed', effect, mirror: 'duplex' };
   // From the end of the copy on, writes go to both: that is what "duplex" means.
   return check({ ...done, mirrored: true, answers: [...system.answers, fact] }, rules);
@@ -198,7 +222,10 @@ export function check(system: System, rules: Rules): System {
   return broken === undefined ? system : { ...system, broken };
 }
 
-function brokenRule({ policy, hosts, versions, acked, copying, damaged }: System, rules: Rules): string | undefined {
+function brokenRule(
+  { policy, hosts, versions, acked, copying, damaged }: System,
+  rules: Rules,
+): string | undefined {
   for (const invariant of policy === undefined ? [] : rules.policy.invariants) {
     const broken = invariant.cost === 'cheap' ? invariant.check(policy!) : undefined;
     if (broken !== undefined) return `${invariant.name}: ${broken}`;

@@ -13,6 +13,14 @@ export class ByteQueue {
   readonly #rest: Uint8Array[] = [];
   #restStart = 0;
   readonly #scratch = new Uint8Array(32);
+  readonly #spent: ((chunk: Uint8Array) => void) | undefined;
+  /** Somebody has a view of the first chunk. */
+  #viewed = false;
+
+  /** @param spent - hears of chunks that were read whole and that nobody has a view of. */
+  constructor(spent?: (chunk: Uint8Array) => void) {
+    this.#spent = spent;
+  }
 
   /** Bytes not yet taken. */
   get length(): number {
@@ -55,6 +63,7 @@ export class ByteQueue {
   takeView(lengthBytes: number): Uint8Array {
     if (this.#head === undefined || this.contiguous < lengthBytes) throw new RangeError('view across chunks');
     const view = this.#head.subarray(this.#position, this.#position + lengthBytes);
+    this.#viewed = true;
     this.skip(lengthBytes);
     return view;
   }
@@ -100,6 +109,7 @@ export class ByteQueue {
   }
 
   clear(): void {
+    this.#viewed = false;
     this.#head = undefined;
     this.#position = 0;
     this.#length = 0;
@@ -120,6 +130,8 @@ export class ByteQueue {
   }
 
   #advance(): void {
+    if (!this.#viewed && this.#head !== undefined) this.#spent?.(this.#head);
+    this.#viewed = false;
     this.#position = 0;
     this.#head = this.#rest[this.#restStart];
     if (this.#head === undefined) return;

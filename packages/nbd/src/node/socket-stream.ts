@@ -1,14 +1,19 @@
 import type { Socket } from 'node:net';
 import type { ByteStream, ByteStreamHandler } from '../stream.js';
+import { ReleasedMemory } from './released-memory.js';
 
 /** Bytes waiting in the socket beyond which `write` asks to wait. */
 const HIGH_WATER_BYTES = 512 * 1024;
+
+/** Smaller chunks cost the collector less than giving them back costs us. */
+const SMALLEST_GIVEN_BACK_BYTES = 16 * 1024;
 
 /** A Node.js socket, plain or TLS, as a byte stream. */
 export class SocketStream implements ByteStream {
   readonly remote: string;
   readonly #socket: Socket;
   readonly #carrier: Socket;
+  readonly #memory = new ReleasedMemory();
   #handler: ByteStreamHandler | undefined;
   #early: Uint8Array[] = [];
   #earlyEnd = false;
@@ -51,6 +56,13 @@ export class SocketStream implements ByteStream {
   /** Bytes that were read into memory which is used again: handlers that keep chunks are given a copy. */
   feed(bytes: Uint8Array): void {
     this.#onData(this.#handler?.copiesData === true ? bytes : bytes.slice());
+  }
+
+  giveBack(chunk: Uint8Array): void {
+    const { buffer } = chunk;
+    // A buffer of which the chunk is only a part may hold something of somebody else.
+    if (chunk.byteLength < SMALLEST_GIVEN_BACK_BYTES || chunk.byteLength !== buffer.byteLength) return;
+    if (buffer instanceof ArrayBuffer) this.#memory.release(buffer);
   }
 
   pause(): void {

@@ -37,7 +37,7 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
   readonly #intake: WriteIntake;
   readonly #desk: ReplyDesk;
   readonly #outbox: WriteBatcher;
-  readonly #queue = new ByteQueue();
+  readonly #queue = new ByteQueue((chunk) => this.#stream.giveBack?.(chunk));
   readonly #request = new RequestDecoder();
   readonly #works = new WorkTable();
   readonly #largeReads: LargeReads;
@@ -80,8 +80,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
     const sizes = { fullBytes: tools.limits.maxSliceBytes, guaranteedBytes: this.#guaranteedBytes };
     this.#intake = new WriteIntake(account, tools.buffers, this, sizes);
   }
-
-  // ---- what the stream says -------------------------------------------------------------------------------------
 
   data(chunk: Uint8Array): void {
     if (this.#noMoreRequests || this.#gone) return;
@@ -131,8 +129,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
     this.#outbox.close();
     if (this.#calls.outstanding === 0) this.#owner.transmissionSettled();
   }
-
-  // ---- taking requests ------------------------------------------------------------------------------------------
 
   /** From the budget: room may have appeared. */
   roomAppeared(): boolean {
@@ -334,8 +330,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
     if (this.#intake.work !== work) this.#desk.finish(work);
   }
 
-  // ---- from large reads -----------------------------------------------------------------------------------------
-
   largeReadEnded(work: Work): void {
     this.#works.retire(work);
   }
@@ -368,6 +362,11 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
 
   #schedule(): void {
     if (this.#turnPending || this.#pumping || this.#gone) return;
+    // The last answer has no other to wait for.
+    if (this.#works.inFlight === 0) {
+      this.#turn();
+      return;
+    }
     this.#turnPending = true;
     this.#tools.defer(this.#turn);
   }

@@ -39,6 +39,7 @@ export class SocketStream implements ByteStream {
   private handler: ByteStreamHandler | undefined;
   private readonly sent: Batch[] = [];
   private batch: Batch | undefined;
+  private roundEnd: NodeJS.Immediate | undefined;
   /** Written and not yet taken by the system. */
   private pendingBytes = 0;
   private wantsDrain = false;
@@ -78,7 +79,7 @@ export class SocketStream implements ByteStream {
     }
     if (this.batch === undefined) {
       this.batch = { chunks: [], flushed: [], bytes: 0 };
-      setImmediate(this.flush);
+      this.roundEnd = setImmediate(this.flush);
     }
     const { batch } = this;
     for (const chunk of chunks) {
@@ -92,6 +93,27 @@ export class SocketStream implements ByteStream {
     this.wantsDrain = true;
     return false;
   }
+
+  readonly flush = (): void => {
+    const { batch } = this;
+    if (batch === undefined) return;
+    this.batch = undefined;
+    // A callback that waits keeps the loop from sleeping: it would look for events once more in vain.
+    clearImmediate(this.roundEnd);
+    this.sent.push(batch);
+    const { chunks } = batch;
+    const last = chunks.length - 1;
+    if (last < 0) {
+      process.nextTick(() => this.taken(batch));
+      return;
+    }
+    if (last > 0) this.socket.cork();
+    chunks.forEach((chunk, index) => {
+      if (index < last) this.socket.write(chunk);
+      else this.socket.write(chunk, () => this.taken(batch));
+    });
+    if (last > 0) this.socket.uncork();
+  };
 
   allocate(lengthBytes: number): Uint8Array {
     return Buffer.allocUnsafeSlow(lengthBytes);
@@ -126,25 +148,6 @@ export class SocketStream implements ByteStream {
     if (this.canReset) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
-
-  private readonly flush = (): void => {
-    const { batch } = this;
-    if (batch === undefined) return;
-    this.batch = undefined;
-    this.sent.push(batch);
-    const { chunks } = batch;
-    const last = chunks.length - 1;
-    if (last < 0) {
-      process.nextTick(() => this.taken(batch));
-      return;
-    }
-    if (last > 0) this.socket.cork();
-    chunks.forEach((chunk, index) => {
-      if (index < last) this.socket.write(chunk);
-      else this.socket.write(chunk, () => this.taken(batch));
-    });
-    if (last > 0) this.socket.uncork();
-  };
 
   /** The system has the bytes, or the socket has failed; both give the chunks back. */
   private taken(batch: Batch): void {

@@ -1,5 +1,5 @@
 import { type Clock, type Gate, HoldfastError, type PolarizationFact } from '@holdfast/core';
-import type { Frame } from '../wire/index.js';
+import type { Frame, Lent } from '../wire/index.js';
 import type { Leg } from '../metadata/leg.js';
 import type { Origins } from '../order/origins.js';
 
@@ -7,7 +7,10 @@ import type { Origins } from '../order/origins.js';
 export interface PeerChannel {
   readonly session: number;
   readonly bootId: string;
-  send(frame: Frame): void;
+  /** `lent` is released when the frame has left or never will. */
+  send(frame: Frame, lent?: Lent): void;
+  /** What was sent so far leaves at once. Sending alone waits for the end of the turn, where many frames leave together. */
+  flush(): void;
   /** Index by which this session knows an initiator; announces it on first use. */
   originIndex(initiatorId: string): number;
   originAt(index: number): string | undefined;

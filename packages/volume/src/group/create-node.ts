@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   freshRecord,
   HoldfastError,
   type Listener,
@@ -28,6 +29,7 @@ import { loadRecord } from './record.js';
 export async function createNode(options: NodeOptions): Promise<VolumeNode> {
   const tuning: NodeTuning = { ...defaultTuning, ...options.tuning };
   checkOptions(options);
+  checkTuning(options.nodeId, tuning);
   const { groupId, nodeId, store } = options;
   const found = await loadRecord(store, groupId, nodeId);
   const cell: { group?: GroupNode } = {};
@@ -81,6 +83,22 @@ function checkOptions(options: NodeOptions): void {
     );
   }
 }
+
+/** A copy of the resync touches this many extents at once; a log without room for them would never let it begin. */
+function checkTuning(nodeId: string, tuning: NodeTuning): void {
+  const { activityLogExtentBytes, activityLogExtents, resyncChunkBytes } = tuning;
+  const wanted = Math.ceil(resyncChunkBytes / activityLogExtentBytes) + 1;
+  if (activityLogExtents >= wanted) return;
+  throw new HoldfastError(
+    'OPTIONS_INVALID',
+    `Node ${nodeId}: activityLogExtents >= resyncChunkBytes / activityLogExtentBytes + 1 does not hold: ` +
+      `${String(activityLogExtents)} < ${String(resyncChunkBytes)} / ${String(activityLogExtentBytes)} + 1. ` +
+      `Give the log ${String(wanted)} extents or more, or larger ones.`,
+  );
+}
+
+/** How long an orderly stop waits for a record that is being written, unless the caller says otherwise. */
+const recordPatienceMs = 10_000;
 
 class RunningNode implements VolumeNode {
   private pathListener: Listener | undefined;
@@ -199,7 +217,13 @@ class RunningNode implements VolumeNode {
     return this.group.subscribe(listener);
   }
 
-  async shutDown(): Promise<void> {
+  async shutDown(options: CallOptions = {}): Promise<void> {
+    const { clock } = this.options;
+    const until = clock.now() + (options.deadlineMs ?? recordPatienceMs);
+    // A node that has just started or changed its role is writing its record down: the order to stop would be refused.
+    while (this.group.state.saving !== undefined && clock.now() < until) {
+      await new Promise<void>((resume) => clock.setTimer(10, resume));
+    }
     await this.group.command({ kind: 'shut-down' });
     for (const leg of this.group.legs) await leg.rest();
     await this[Symbol.asyncDispose]();

@@ -105,6 +105,7 @@ export class DataPath implements HostSide, DataPathContext {
 
   write(request: HostWrite, source?: object): Promise<void> {
     const leg = this.legFor(request.volume, request.offsetBytes, request.lengthBytes);
+    this.checkFits(leg, request.offsetBytes, request.lengthBytes);
     return new Promise((resolve, reject) => {
       this.submit(
         new Operation(
@@ -133,6 +134,17 @@ export class DataPath implements HostSide, DataPathContext {
         else reject(error);
       });
     });
+  }
+
+  /** A request that the activity log cannot hold would wait for room for ever. */
+  private checkFits(leg: Leg, offsetBytes: number, lengthBytes: number): void {
+    const extents = leg.lastExtent(offsetBytes, lengthBytes) - leg.firstExtent(offsetBytes) + 1;
+    if (lengthBytes === 0 || extents <= leg.log.slots) return;
+    throw new HoldfastError(
+      'OUT_OF_RANGE',
+      `A write of ${String(lengthBytes)} bytes touches ${String(extents)} extents of the activity log of volume ${leg.volumeId}, which has ${String(leg.log.slots)}. ` +
+        'Send smaller requests, or give the log more extents. Nothing was done.',
+    );
   }
 
   private legFor(volume: number, offsetBytes: number, lengthBytes: number): Leg {

@@ -65,7 +65,8 @@ export class Follower {
       next.operation = origin.operation;
       next.extra = origin.acknowledgedBelow;
     }
-    peer.send(next);
+    operation.use();
+    peer.send(next, operation);
   }
 
   forwardDone(answer: Frame): void {
@@ -114,7 +115,9 @@ export class Follower {
     const stamp = this.stampOf(request);
     this.applying.add(request.id);
     if (stamp !== undefined) this.context.origins.follow(stamp);
+    forwarded?.use();
     this.write(leg, request, data, (failure) => {
+      forwarded?.release();
       this.applying.delete(request.id);
       if (failure === undefined && this.appliedOf === bootId) this.applied.add(request.id);
       if (stamp !== undefined) {
@@ -122,6 +125,7 @@ export class Follower {
         else this.context.origins.dropped(stamp);
       }
       this.acknowledge(request.id, failure === undefined ? frameStatus.ok : frameStatus.failed);
+      if (this.applying.size === 0) this.context.peer?.flush();
       // A write that failed may still be read from: its leg may have been given up while it hung.
       if (failure === undefined) request.giveBack?.();
       this.context.progressed();
@@ -202,7 +206,7 @@ export class Follower {
       this.forwards.clear();
       for (const operation of open) {
         operation.state = 'ended';
-        operation.settled(fenced(nodeId, gate));
+        operation.fail(fenced(nodeId, gate));
       }
       return [];
     }

@@ -41,4 +41,29 @@ export class Operation {
     readonly source: object | undefined,
     readonly settled: (error: HoldfastError | undefined) => void,
   ) {}
+
+  private users = 0;
+  private whenFree: (() => void) | undefined;
+
+  /** Somebody reads from `data`: a frame that has not left yet, a write to a leg. Pair with `release`. */
+  use(): void {
+    this.users += 1;
+  }
+
+  release(): void {
+    this.users -= 1;
+    if (this.users > 0) return;
+    const free = this.whenFree;
+    this.whenFree = undefined;
+    free?.();
+  }
+
+  /** Gives the memory back to its client with the news that the write was given up: not before everybody has stopped reading from it. */
+  fail(error: HoldfastError | undefined): void {
+    if (this.users === 0) this.settled(error);
+    else
+      this.whenFree = () => {
+        this.settled(error);
+      };
+  }
 }

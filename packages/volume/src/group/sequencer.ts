@@ -160,7 +160,10 @@ export class Sequencer {
       next.generation = origin.generation;
       next.operation = origin.operation;
     }
-    peer.send(next);
+    operation.use();
+    peer.send(next, operation);
+    // A lone write waits for the peer longest: its frame goes before anything else is done.
+    if (this.outstanding.size === 1) peer.flush();
   }
 
   /** The peer says what became of a write that it was sent. */
@@ -202,7 +205,8 @@ export class Sequencer {
   private answer(operation: Operation, error: HoldfastError | undefined): void {
     operation.state = 'ended';
     if (operation.forwardId !== 0) this.answerForward(operation, error);
-    else operation.settled(error);
+    else if (error === undefined) operation.settled(undefined);
+    else operation.fail(error);
   }
 
   private answerForward(operation: Operation, error: HoldfastError | undefined): void {

@@ -1,6 +1,14 @@
 import type { Clock } from '@holdfast/core';
 import type { PeerChannel } from '../group/context.js';
-import { decodeJson, encodeJson, type Frame, type FrameStream, frame, frameTypes } from '../wire/index.js';
+import {
+  decodeJson,
+  encodeJson,
+  type Frame,
+  type FrameStream,
+  frame,
+  frameTypes,
+  type Lent,
+} from '../wire/index.js';
 
 /** One connection with one life of the other node. */
 export class PeerSession implements PeerChannel {
@@ -31,8 +39,12 @@ export class PeerSession implements PeerChannel {
     this.heardAt = this.clock.now();
   }
 
-  send(next: Frame): void {
-    this.frames.send(next);
+  send(next: Frame, lent?: Lent): void {
+    this.frames.send(next, lent);
+  }
+
+  flush(): void {
+    this.frames.flush();
   }
 
   originIndex(initiatorId: string): number {

@@ -1,5 +1,6 @@
 import type { ByteStream } from '@holdfast/core';
 import { encodeHeader, type Frame, FrameParser, headerBytes } from './frame.js';
+import { joinedPayloadBytes, type Sheet, Sheets } from './sheets.js';
 
 export interface FrameStreamHandler {
   frame(frame: Frame): void;
@@ -25,11 +26,13 @@ export class FrameStream {
   private open = true;
   private full = false;
   private readonly parser: FrameParser;
+  private readonly sheets: Sheets;
 
   constructor(
     private readonly stream: ByteStream,
     private readonly handler: FrameStreamHandler,
   ) {
+    this.sheets = new Sheets((lengthBytes) => stream.allocate?.(lengthBytes) ?? new Uint8Array(lengthBytes));
     this.parser = new FrameParser(
       (next) => {
         if (this.open) this.handler.frame(next);
@@ -77,9 +80,13 @@ export class FrameStream {
     if (lent !== undefined) this.lent.push(lent);
     if (this.scheduled) return;
     this.scheduled = true;
-    queueMicrotask(() => {
-      this.flush();
-    });
+    queueMicrotask(this.gather);
+  }
+
+  /** What was sent so far leaves now, not at the end of the turn: for a frame that somebody waits for and that travels alone. */
+  flush(): void {
+    this.gather();
+    this.stream.flush?.();
   }
 
   /** Takes no more bytes from the other side soon; frames of a chunk that has come still arrive. */
@@ -94,7 +101,7 @@ export class FrameStream {
   /** Drops the stream at once, after what was sent in this turn was handed to it. */
   close(cause: string): void {
     if (!this.open) return;
-    this.flush();
+    this.gather();
     this.stream.destroy();
     this.closeOnce(cause);
   }
@@ -102,7 +109,7 @@ export class FrameStream {
   /** Says goodbye: what was sent leaves, nothing more is heard. The stream stays until the other side ends it too, or `destroy`. */
   end(cause: string): void {
     if (!this.open) return;
-    this.flush();
+    this.gather();
     this.stream.end();
     this.closeOnce(cause);
   }
@@ -112,32 +119,40 @@ export class FrameStream {
     this.stream.destroy();
   }
 
-  private flush(): void {
+  private readonly gather = (): void => {
     this.scheduled = false;
     const frames = this.outgoing;
     if (frames.length === 0 || !this.open) return;
     this.outgoing = [];
-    const heads = new Uint8Array(frames.length * headerBytes);
-    const view = new DataView(heads.buffer);
+    const sheet = this.sheets.take(frames);
     const chunks: Uint8Array[] = [];
-    let headFrom = 0;
-    frames.forEach((next, index) => {
-      encodeHeader(view, index * headerBytes, next);
-      if (next.payload.length === 0) return;
-      chunks.push(heads.subarray(headFrom, (index + 1) * headerBytes), next.payload);
-      headFrom = (index + 1) * headerBytes;
-    });
-    if (headFrom < heads.length) chunks.push(heads.subarray(headFrom));
-    this.full = !this.write(chunks);
-  }
+    let from = 0;
+    let to = 0;
+    for (const next of frames) {
+      const { payload } = next;
+      encodeHeader(sheet.view, to, next);
+      to += headerBytes;
+      if (payload.length <= joinedPayloadBytes) {
+        sheet.bytes.set(payload, to);
+        to += payload.length;
+        continue;
+      }
+      chunks.push(sheet.bytes.subarray(from, to), payload);
+      from = to;
+    }
+    if (from < to) chunks.push(sheet.bytes.subarray(from, to));
+    this.full = !this.write(chunks, sheet);
+  };
 
-  private write(chunks: readonly Uint8Array[]): boolean {
+  private write(chunks: readonly Uint8Array[], sheet: Sheet): boolean {
     const { lent } = this;
-    if (lent.length === 0) return this.stream.write(chunks);
-    this.lent = [];
-    this.leaving.add(lent);
+    if (lent.length > 0) {
+      this.lent = [];
+      this.leaving.add(lent);
+    }
     return this.stream.write(chunks, () => {
-      if (!this.leaving.delete(lent)) return;
+      this.sheets.give(sheet);
+      if (lent.length === 0 || !this.leaving.delete(lent)) return;
       for (const one of lent) one.release();
     });
   }

@@ -37,6 +37,7 @@ export interface ClusterOptions {
   readonly tuning?: Partial<NodeTuning>;
   readonly volumes?: readonly string[];
   readonly content?: 'zeros' | 'adopt';
+  readonly readMode?: 'leased' | 'confirmed';
   readonly digest?: (block: Uint8Array) => Uint8Array;
   /** Milliseconds for an operation of a leg. */
   readonly latency?: DiskLatency;
@@ -121,6 +122,7 @@ export class Site {
       transport: this.host,
       tuning: { activityLogExtentBytes: 256 * 1024, activityLogExtents: 64, ...options.tuning },
       ...(options.digest === undefined ? {} : { digest: options.digest }),
+      ...(options.readMode === undefined ? {} : { readMode: options.readMode }),
     });
     this.node.subscribe((event) => this.events.push(event));
     return this.node;

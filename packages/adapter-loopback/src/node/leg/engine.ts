@@ -2,6 +2,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import {
   createSharedRings,
   line,
+  operation,
   slotCount,
   smallRequestBytes,
   threadDied,
@@ -9,6 +10,7 @@ import {
   wordsPerSlot,
   type SharedRings,
 } from './layout.js';
+import { SharedThreads } from './shared-threads.js';
 import { workerSource } from './worker-source.js';
 
 /** Gets 0, or when the request failed a negative errno, `shortRead` or `threadDied`. */
@@ -28,6 +30,7 @@ interface Waiting {
  */
 export class RingEngine {
   readonly rings: SharedRings;
+  private readonly sharedThreads: SharedThreads;
   private readonly workers: Worker[] = [];
   private readonly exits: Promise<unknown>[] = [];
   private readonly heads: number[];
@@ -49,12 +52,22 @@ export class RingEngine {
     private readonly died: (error: Error) => void,
   ) {
     this.rings = createSharedRings(workerCount, poolBytes);
+    this.sharedThreads = new SharedThreads(descriptor);
     this.heads = new Array<number>(workerCount).fill(0);
     for (let index = 0; index < workerCount; index += 1) this.startWorker(descriptor, index, workerCount);
   }
 
   /** Moves `lengthBytes` between the pool at `at` and the file at `offsetBytes`. The completion runs in a later turn. */
   submit(kind: number, offsetBytes: number, lengthBytes: number, at: number, completion: Completion): void {
+    if (kind !== operation.zero && this.goesBetterAlone(lengthBytes)) {
+      this.sharedThreads.submit(
+        kind,
+        offsetBytes,
+        this.rings.pool.subarray(at, at + lengthBytes),
+        completion,
+      );
+      return;
+    }
     const slot = this.freeSlots.pop();
     if (slot === undefined) {
       this.waiting.push({ kind, offsetBytes, lengthBytes, at, completion });
@@ -79,6 +92,17 @@ export class RingEngine {
     }
     this.announced += 1;
     if (this.announced === 1) queueMicrotask(this.announce);
+  }
+
+  /** Writes from memory of the caller, when that is the better way; false: nothing was done. The completion runs in a later turn. */
+  tryWriteFrom(data: Uint8Array, offsetBytes: number, completion: Completion): boolean {
+    if (!this.goesBetterAlone(data.length)) return false;
+    this.sharedThreads.submit(operation.write, offsetBytes, data, completion);
+    return true;
+  }
+
+  private goesBetterAlone(lengthBytes: number): boolean {
+    return this.sharedThreads.hasRoom && (lengthBytes > smallRequestBytes || this.inFlight === 0);
   }
 
   /** Lets the threads finish what is submitted and waits for their end. Submit nothing after this. */

@@ -1,6 +1,6 @@
 import { type BlockBuffer, type BlockDevice, HoldfastError, type WriteOptions } from '@holdfast/core';
 import { codeOf, errnoName, ioError } from '../errors.js';
-import { RingEngine } from './engine.js';
+import { type Completion, RingEngine } from './engine.js';
 import { GroupCommit } from '../../group-commit.js';
 import { maxWorkers, operation, shortRead, threadDied, zeroRegionBytes } from './layout.js';
 import { type CreateMode, type OpenedFile, openExclusively } from './open-file.js';
@@ -158,10 +158,37 @@ class RingFileDevice implements FileDevice {
     if (data.buffer === pool.buffer) {
       return this.transfer(operation.write, offsetBytes, data.length, data.byteOffset);
     }
+    const direct = this.writeFrom(offsetBytes, data);
+    if (direct !== undefined) return direct;
     const at = this.blocks.take(data.length);
     if (at < 0) return this.writeAside(offsetBytes, data);
     this.copyIn(data, at);
     return this.transfer(operation.write, offsetBytes, data.length, at, at);
+  }
+
+  /** Without a copy, where the engine takes the caller's memory. */
+  private writeFrom(offsetBytes: number, data: Uint8Array): Promise<void> | undefined {
+    let settle: Completion | undefined;
+    const taken = this.engine.tryWriteFrom(data, offsetBytes, (result) => settle?.(result));
+    if (!taken) return undefined;
+    this.outstanding += 1;
+    return new Promise((resolve, reject) => {
+      settle = this.writeEnded(offsetBytes, data.length, resolve, reject);
+    });
+  }
+
+  private writeEnded(
+    offsetBytes: number,
+    lengthBytes: number,
+    resolve: () => void,
+    reject: (error: Error) => void,
+  ): Completion {
+    return (result) => {
+      this.commits.wrote();
+      if (result === 0) resolve();
+      else reject(this.failure(result, 'writing', offsetBytes, lengthBytes));
+      this.ended();
+    };
   }
 
   /**
@@ -182,12 +209,10 @@ class RingFileDevice implements FileDevice {
   ): Promise<void> {
     this.outstanding += 1;
     return new Promise((resolve, reject) => {
+      const ended = this.writeEnded(offsetBytes, lengthBytes, resolve, reject);
       this.engine.submit(kind, offsetBytes, lengthBytes, at, (result) => {
         if (freed !== undefined) this.blocks.give(freed);
-        this.commits.wrote();
-        if (result === 0) resolve();
-        else reject(this.failure(result, 'writing', offsetBytes, lengthBytes));
-        this.ended();
+        ended(result);
       });
     });
   }

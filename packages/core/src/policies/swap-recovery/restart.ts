@@ -148,7 +148,12 @@ export function onRestartWritten(turn: SwapTurn): void {
 
 export function onTracksMarked(turn: SwapTurn, effect: string): void {
   const { mirror, phase, record, restarts, tuning, stableSince, now } = turn.state;
-  if (mirror === undefined || mirror.effect !== effect || mirror.stage !== 'mark' || phase !== 'remirroring') {
+  if (
+    mirror === undefined ||
+    mirror.effect !== effect ||
+    mirror.stage !== 'mark' ||
+    phase !== 'remirroring'
+  ) {
     turn.absorb('answer-not-awaited');
     return;
   }
@@ -173,7 +178,12 @@ export function onTracksMarked(turn: SwapTurn, effect: string): void {
 
 export function onMirrorChanged(turn: SwapTurn, effect: string, is: 'copying' | 'duplex' | 'failed'): void {
   const { mirror, phase, record } = turn.state;
-  if (mirror === undefined || mirror.effect !== effect || mirror.stage !== 'copy' || phase !== 'remirroring') {
+  if (
+    mirror === undefined ||
+    mirror.effect !== effect ||
+    mirror.stage !== 'copy' ||
+    phase !== 'remirroring'
+  ) {
     turn.absorb('answer-not-awaited');
     return;
   }

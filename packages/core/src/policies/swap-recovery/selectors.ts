@@ -33,9 +33,7 @@ export function ineligibleSiteOf({ record }: SwapRecoveryState): SwapSite | unde
 }
 
 /** The swap that holds the group's operation lock. */
-export function swapOperationOf({
-  attempt,
-}: SwapRecoveryState):
+export function swapOperationOf({ attempt }: SwapRecoveryState):
   | {
       readonly operationId: string;
       readonly stage: string;

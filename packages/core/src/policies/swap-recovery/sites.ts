@@ -43,7 +43,11 @@ export function onTracksLost(turn: SwapTurn, site: SwapSite, extents: readonly T
   const isActive = site === record.activeSite;
   if (isActive && record.protection === 'exposed') {
     // There is no other good copy: a restore is an operator's matter, and the damage must not be copied over what may be better.
-    turn.report('alarm', { kind: 'no-complete-copy', site, detail: `${extents.length} extents are lost there` });
+    turn.report('alarm', {
+      kind: 'no-complete-copy',
+      site,
+      detail: `${extents.length} extents are lost there`,
+    });
     return;
   }
   const wanted = wantedSwapRecord(turn.state);
