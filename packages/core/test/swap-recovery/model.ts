@@ -143,7 +143,7 @@ function carryOut(system: System, effect: SwapRecoveryEffect, fails: boolean): S
           frozen: false,
           site: hasMoved && index === 0 && host.site !== effect.site ? host.site : effect.site,
         })),
-        ...(hasMoved ? { mirrored: false, changed: false } : {}),
+        ...(hasMoved ? { mirrored: false } : {}),
       };
     }
     case 'mark-tracks':
