@@ -1,4 +1,14 @@
-import { finishCopy, other, perform, start, tell, write, type Budget, type Rules, type System } from './model.js';
+import {
+  finishCopy,
+  other,
+  perform,
+  start,
+  tell,
+  write,
+  type Budget,
+  type Rules,
+  type System,
+} from './model.js';
 
 export interface Choice {
   readonly name: string;
@@ -137,4 +147,3 @@ export function keyOf(system: System): string {
     },
   );
 }
-

@@ -134,7 +134,8 @@ function carryOut(system: System, effect: SwapRecoveryEffect, fails: boolean): S
         hosts: hosts.map((host, index) => (index === 0 ? { ...host, fenced: true } : host)),
       };
     case 'release-io': {
-      const hasMoved = effect.site !== 'first' && system.mirrored && system.policy?.record.protection === 'exposed';
+      const hasMoved =
+        effect.site !== 'first' && system.mirrored && system.policy?.record.protection === 'exposed';
       return {
         ...system,
         // A host that could not follow stays where it is, unless it is fenced; an undone swap brings all back.
