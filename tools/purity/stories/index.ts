@@ -1,15 +1,19 @@
 import { type Story } from '../story.js';
+import { latencyFailbackStories } from './latency-failback.js';
 import { mediatorFallbackStories } from './mediator-fallback.js';
 import { plannedFailoverStories } from './planned-failover.js';
 import { poolDevicesStories } from './pool-devices.js';
+import { swapRecoveryStories } from './swap-recovery.js';
 import { ttlPolarizationStories } from './ttl-polarization.js';
 
 /** Stories for every policy of core: enough events to pass through its main branches. */
 export function allStories(): Story[] {
   return [
+    ...latencyFailbackStories(),
     ...mediatorFallbackStories(),
     ...plannedFailoverStories(),
     ...poolDevicesStories(),
+    ...swapRecoveryStories(),
     ...ttlPolarizationStories(),
   ];
 }

@@ -3,6 +3,7 @@ import { mediatorFallback } from './mediator-fallback/step.js';
 import { plannedFailover } from './planned-failover/step.js';
 import { poolDevices } from './pool-devices/step.js';
 import { selectiveMirroring } from './selective-mirroring/step.js';
+import { swapRecovery } from './swap-recovery/step.js';
 import { ttlPolarization } from './ttl-polarization/step.js';
 
 /** Every policy of this package, for tools that list or document them. */
@@ -12,5 +13,6 @@ export const policies = [
   plannedFailover,
   poolDevices,
   selectiveMirroring,
+  swapRecovery,
   ttlPolarization,
 ] as const;

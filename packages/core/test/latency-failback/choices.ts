@@ -109,7 +109,16 @@ export function calm(system: System, rules: Rules): System {
   let now = system;
   for (let count = 0; count < 1_000; count += 1) {
     const next = choices(now, rules).find(({ kind }) =>
-      ['perform', 'answer', 'fact', 'start', 'tell-epoch', 'report-again', 'copy-reads', 'copy-writes'].includes(kind),
+      [
+        'perform',
+        'answer',
+        'fact',
+        'start',
+        'tell-epoch',
+        'report-again',
+        'copy-reads',
+        'copy-writes',
+      ].includes(kind),
     );
     if (next === undefined) return now;
     now = apply(now, next, rules);

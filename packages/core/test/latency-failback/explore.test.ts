@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { apply, calm, choices, keyOf, type Choice } from './choices.js';
-import { explore, type Exploration } from './explorer.js';
+import { explore, type Exploration } from '../support/explorer.js';
 import { afterSwap, soundRules, start, type Budget, type Rules, type System } from './model.js';
 import { mutants } from './mutants.js';
 
@@ -74,7 +74,8 @@ describe('whatever happens in whatever order, no read is old and no acknowledged
     'with %j from %s: explored to the end, at least %i states',
     (budget, from, floor) => {
       const { states, depth, broken, ends } = exploreWith(budget, soundRules, from);
-      if (process.env['HOLDFAST_RUNS'] !== undefined) process.stdout.write(`${states} states, depth ${depth}\n`);
+      if (process.env['HOLDFAST_RUNS'] !== undefined)
+        process.stdout.write(`${states} states, depth ${depth}\n`);
       expect(broken).toBeUndefined();
       expect(states, `${states} states, depth ${depth}`).toBeGreaterThanOrEqual(floor);
       expect(ends.filter(isStuck).map(({ policy, gate }) => [policy?.phase, gate])).toEqual([]);

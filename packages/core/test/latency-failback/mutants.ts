@@ -34,7 +34,12 @@ const readsAtOnceWhenTheSecondaryEnds: typeof latencyFailback = {
     const first = latencyFailback.step(state, event);
     if (event.kind !== 'secondary-ended') return first;
     const { epoch } = state.record;
-    const confirmed = { kind: 'epoch-known', epoch, activeSite: 'primary', completeCopy: 'secondary' } as const;
+    const confirmed = {
+      kind: 'epoch-known',
+      epoch,
+      activeSite: 'primary',
+      completeCopy: 'secondary',
+    } as const;
     const at = { at: event.at, sequence: event.sequence + 1_000_000 };
     const second = latencyFailback.step(first.state, { ...confirmed, ...at, from: 'witness' });
     return { state: second.state, effects: [...first.effects, ...second.effects] };
@@ -79,7 +84,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a host write counts without the secondary while blocks are out of sync',
-    rules: { ...soundRules, routeWrite: (gate) => (gate.writes === 'both' ? ['primary'] : soundRules.routeWrite(gate)) },
+    rules: {
+      ...soundRules,
+      routeWrite: (gate) => (gate.writes === 'both' ? ['primary'] : soundRules.routeWrite(gate)),
+    },
     budget: { faults: 1 },
     breaks: /took over without an acknowledged write|returned version/,
   },

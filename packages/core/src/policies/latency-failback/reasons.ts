@@ -128,7 +128,7 @@ const say = explainWith<LatencyFailbackReason>({
   'recovery-failed': (it) =>
     `copying home has failed ${it.failures} of at most ${it.maxRecoveries} times (${it.detail}); again in ${ms(it.retryMs)}`,
   'recovery-started': (it) =>
-    `${it.outOfSyncBytes} bytes are out of sync at the primary, by map ${it.generation}`,
+    `map ${it.generation} shows ${it.outOfSyncBytes} bytes out of sync at the primary`,
   synced: (it) =>
     `nothing is out of sync: I/O ${it.then === 'failback' ? 'goes home as soon as the guards allow' : 'stays until latency or an operator sends it home'}`,
   'probe-due': (it) => `latencies of both sites are measured anew for each window of ${ms(it.windowMs)}`,
@@ -151,9 +151,9 @@ const say = explainWith<LatencyFailbackReason>({
   aborted: (it) =>
     `the redirect is given up at "${it.stage}" (${it.detail}), and the secondary serves as before; not again within ${ms(it.retryMs)}`,
   'operation-refused': (it) =>
-    `${it.by} has the group; a redirect is asked for again when new windows say so`,
+    `the redirect was refused, since ${it.by} has the group; it is asked for again when new windows say so`,
   'too-late-to-abort': (it) =>
-    `${it.by} wants the group, but epoch ${it.toEpoch} may be on the disk already: it gets the group after the commit`,
+    `epoch ${it.toEpoch} may be on the disk already, so ${it.by} gets the group after the commit`,
   'operation-over': (it) => `the redirect ${it.operationId} is ${it.outcome}`,
   complete: (it) =>
     `nothing is out of sync in epoch ${it.epoch}: both copies are complete, and preference counts again`,

@@ -188,7 +188,14 @@ export function onMapHandedOver(
   turn.patch({ map: { ...map, generation: fact.generation, outOfSyncBytes } });
   const { fromEpoch, toEpoch } = attempt;
   const saved = turn.save(
-    { ...record, epoch: toEpoch, activeSite: 'primary', completeCopy: 'secondary', aborts: 0 },
+    {
+      ...record,
+      epoch: toEpoch,
+      activeSite: 'primary',
+      completeCopy: 'secondary',
+      moves: recentMoves(turn.state).length + 1,
+      aborts: 0,
+    },
     'commit',
     { kind: 'commit', fromEpoch, toEpoch, outOfSyncBytes },
   );

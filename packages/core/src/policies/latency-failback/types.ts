@@ -164,7 +164,7 @@ export type LatencyFailbackEffect =
   | Effect<'pin-survivor', { readonly site: 'secondary'; readonly epoch: number }>
   /** Both copies are complete: preference counts again. */
   | Effect<'unpin-survivor', { readonly epoch: number }>
-  /** Hold host I/O at the secondary and finish what is in flight. Answered by `drained`. Ends with the next gate. */
+  /** Hold host I/O at the secondary and finish what is in flight. Answered by `drained`. Ends with the next gate that is not `held`. */
   | Effect<'hold-io', { readonly site: 'secondary'; readonly epoch: number }>
   /** Bring the final map to the primary and put it on stable storage at both sites. */
   | Effect<'hand-over-map', { readonly generation: number; readonly epoch: number }>

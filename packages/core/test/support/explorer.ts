@@ -38,14 +38,20 @@ export function explore<State, Choice>(
         const state = system.apply(node.state, by);
         const rule = system.brokenRule(state);
         if (rule !== undefined)
-          return { states: seen.size, depth, ends, broken: { rule, path: pathTo({ state, from: node, by }) } };
+          return {
+            states: seen.size,
+            depth,
+            ends,
+            broken: { rule, path: pathTo({ state, from: node, by }) },
+          };
         const key = system.keyOf(state);
         if (seen.has(key)) continue;
         seen.add(key);
         next.push({ state, from: node, by });
       }
     }
-    if (seen.size > limit) throw new Error(`More than ${limit} states at depth ${depth}: make the budget smaller.`);
+    if (seen.size > limit)
+      throw new Error(`More than ${limit} states at depth ${depth}: make the budget smaller.`);
     if (next.length === 0) return { states: seen.size, depth, ends };
     level = next;
   }
