@@ -1,0 +1,12 @@
+import { explore, describeExploration } from '@holdfast/testkit';
+import { PolarizationSystem, type Scene } from './polarization.js';
+import { performance } from 'node:perf_hooks';
+const limits = JSON.parse(process.argv[2] ?? '{"total":0}');
+const opts = JSON.parse(process.argv[3] ?? '{}');
+const scene: Scene = { name: 'try', limits, ...(JSON.parse(process.argv[4] ?? '{}')) };
+const system = new PolarizationSystem(scene);
+const found = explore(system, { clock: performance, runMsMax: 10000, ...opts, progress: (p) => process.env['P'] && console.log(p.depth, p.states, p.frontier) });
+console.log(describeExploration(found));
+console.log([...found.labels].sort((a,b)=>b[1]-a[1]).slice(0,60).map(x=>x.join(' ')).join(', '));
+const cpu = process.cpuUsage(); console.log("cpu s", (cpu.user+cpu.system)/1e6, "states/cpu s", Math.round(found.states/((cpu.user+cpu.system)/1e6)));
+console.log('policy steps', system.bench.steps, 'pieces', system.bench.pieces.size, 'rss', Math.round(process.memoryUsage().rss/1e6), 'frontier', found.frontierMost);
