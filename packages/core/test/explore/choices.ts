@@ -1,4 +1,5 @@
 import type { OperatorCommand, HealthLevel } from '../../src/index.js';
+import type { DataChoice } from './data-path.js';
 import { names, type Side } from './world.js';
 
 /** An event of a node. `dies`: the process ends when so many of the deeds that the event leads to have been handed out. */
@@ -17,6 +18,7 @@ export type MortalChoice =
 /** One thing that may happen next. */
 export type Choice =
   | MortalChoice
+  | DataChoice
   | { readonly do: 'drained' | 'caught-up' | 'reset-heard' | 'silent'; readonly side: Side }
   | { readonly do: 'ask-heard' | 'ask-heard-kept'; readonly index: number; readonly what: string }
   | { readonly do: 'no-answer'; readonly side: Side; readonly index: number; readonly lost: boolean }
@@ -84,6 +86,16 @@ function sentence(choice: Choice): string {
       return `${id} is ${choice.level}`;
     case 'command':
       return `an operator tells ${id}: ${choice.command}`;
+    case 'submit':
+    case 'repeat':
+    case 'order':
+    case 'own-leg':
+    case 'send':
+      return `${id}: ${choice.do} write ${choice.write}`;
+    case 'read':
+    case 'admit':
+    case 'copy':
+      return `${id}: ${choice.do} block ${choice.block}`;
     default:
       return `${id}: ${choice.do}`;
   }

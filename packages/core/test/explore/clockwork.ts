@@ -5,7 +5,10 @@ import type { PolarizationState, PolarizationTiming } from '../../src/index.js';
  * have to be different are kept low. The policy behaves the same after such a move; `clockwork.test.ts` holds it to that.
  */
 
-/** All spans are multiples of one unit of 10 ms, so that timers of different kinds meet on few instants. Relations C1 to C8 hold. */
+/**
+ * All spans are multiples of one unit of 10 ms, and everything that is done again and again is done once a unit: so the timers meet on few
+ * instants, and a quiet mirror looks the same after each. Relations C1 to C8 hold.
+ */
 export const units: PolarizationTiming = {
   leaseRenewIntervalMs: 10,
   leaseTtlMs: 30,
@@ -17,23 +20,23 @@ export const units: PolarizationTiming = {
   replicationTimeoutMs: 20,
   witnessCallTimeoutMs: 10,
   witnessCallTries: 1,
-  witnessRetryIntervalMs: 60,
+  witnessRetryIntervalMs: 10,
   nonPreferredDelayMs: 10,
   unhealthyDelayMs: 20,
   typicalDetectionMs: 0,
   activationMs: 0,
   hostIoTimeoutMs: 10_000,
   rejoinStableMs: 10,
-  handoverTimeoutMs: 30,
+  handoverTimeoutMs: 20,
   unhealthyConfirmMs: 10,
-  healthFreshMs: 60,
+  healthFreshMs: 30,
   unreachedByHostsMs: 20,
 };
 
 /** What every clock shows in a state at rest. */
 export const clockBase = 1_000;
 /** What is older than this is as good as old: longer than every sum of spans that the policy looks back. */
-export const memoryMs = 200;
+export const memoryMs = 120;
 
 const oldest = clockBase - memoryMs;
 

@@ -14,6 +14,7 @@ export const faultKinds = [
   'disk-error',
   'leg',
   'health',
+  'path',
   'operator',
   'force',
 ] as const;

@@ -7,6 +7,8 @@ import {
 import type { Guards } from '../../../witness/src/service/guards.js';
 import type { Choice } from './choices.js';
 import { clockBase, sessionNow, units } from './clockwork.js';
+import { soundRules, forgetCache, type DataLetter, type DataRules } from './data.js';
+import { DataPath, type Script } from './data-path.js';
 import type { FaultBook, FaultKind } from './faults.js';
 import type { Deed, PolicyBench } from './policy-bench.js';
 import { askedBits, hear, orphan, requestOf, sorted, WitnessBench } from './witness.js';
@@ -33,6 +35,10 @@ export interface Setting {
   readonly lyingDisk?: boolean;
   /** A witness without one of its guards. */
   readonly guards?: Guards;
+  /** What hosts write: with it, the data path is modelled in detail. */
+  readonly script?: Script;
+  /** A data path without one of its rules. */
+  readonly rules?: DataRules;
   /** A witness that takes a backup of its memory for the memory itself. */
   readonly trustsBackups?: boolean;
 }
@@ -53,13 +59,23 @@ export const leavesProcess = (deed: Deed): boolean => reach[deed.kind];
 
 /** What happens, as pure functions from world to world. */
 export class Happening {
+  readonly path: DataPath | undefined;
   private readonly witness: WitnessBench;
 
   constructor(
     readonly bench: PolicyBench,
     readonly setting: Setting,
     readonly book: FaultBook,
+    mayRead: (world: World, side: Side) => boolean,
   ) {
+    const { script, rules = soundRules } = setting;
+    if (script !== undefined) {
+      const send = (world: World, to: Side, data: DataLetter): World =>
+        world.link.at[otherSide(to)] === 'joined'
+          ? push(world, to, bench.pieces.same<Letter>({ kind: 'data', data }))
+          : world;
+      this.path = new DataPath(rules, script, send, mayRead);
+    }
     this.witness = new WitnessBench(bench.pieces, setting.guards);
   }
 
@@ -110,6 +126,16 @@ export class Happening {
         return write(world, choice.side);
       case 'evidence':
         return this.evidence(world, choice.side);
+      case 'submit':
+      case 'repeat':
+      case 'order':
+      case 'own-leg':
+      case 'send':
+      case 'read':
+      case 'admit':
+      case 'copy':
+      case 'tidy':
+        return this.path?.apply(choice.do === 'repeat' ? this.spend(world, 'path') : world, choice) ?? world;
       default:
         return this.fail(world, choice);
     }
@@ -228,9 +254,9 @@ export class Happening {
       case 'drain':
         return withNode(world, side, { draining: deed.id });
       case 'set-gate':
-        return node.draining === null ? world : withNode(world, side, { draining: null });
+        return this.gateSet(node.draining === null ? world : withNode(world, side, { draining: null }), side);
       case 'start-resync':
-        return withNode(world, side, { resync: { effect: deed.id, side: deed.side, done: false } });
+        return this.startResync(world, side, deed);
       case 'stop-resync':
         return withNode(world, side, { resync: null });
       case 'drop-session':
@@ -238,13 +264,22 @@ export class Happening {
     }
   }
 
+  private gateSet(world: World, side: Side): World {
+    return this.path?.gateSet(world, side) ?? world;
+  }
+
+  private startResync(world: World, side: Side, deed: Extract<Deed, { kind: 'start-resync' }>): World {
+    const started = withNode(world, side, { resync: { effect: deed.id, side: deed.side, done: false } });
+    return deed.side === 'source' ? (this.path?.startResync(started, side, deed.full) ?? started) : started;
+  }
+
   private deliver(world: World, side: Side, dies: number | undefined): World {
     const [letter, ...rest] = world.link.to[side];
     if (letter === undefined) throw new Error('there is nothing to deliver');
     if (letter.kind === 'end') return this.endHeard(world, side, 'the other side has hung up');
     const taken: World = { ...world, link: { ...world.link, to: withSide(world.link.to, side, rest) } };
-    if (letter.kind === 'message')
-      return this.give(taken, side, this.bench.heard(letter), dies);
+    if (letter.kind === 'message') return this.give(taken, side, this.bench.heard(letter), dies);
+    if (letter.kind === 'data') return this.path?.hear(taken, side, letter.data) ?? taken;
     const { state } = taken.nodes[side];
     if (state === null) throw new Error('a node that is down was connected');
     const ready = withNode(taken, side, { state: this.bench.beforeSession(state) });
@@ -267,7 +302,8 @@ export class Happening {
     if (world.link.at[side] === 'none') return world;
     const gone = withStanding(world, side, 'none');
     const emptied: World = { ...gone, link: { ...gone.link, to: withSide(gone.link.to, side, []) } };
-    return this.pushEnd(emptied, otherSide(side));
+    const lost = this.path?.sessionLost(emptied, side) ?? emptied;
+    return this.pushEnd(lost, otherSide(side));
   }
 
   private pushEnd(world: World, side: Side): World {
@@ -284,9 +320,11 @@ export class Happening {
       pieces.same<Letter>({ kind: 'connected', introduction: introduce(b.state) }),
       pieces.same<Letter>({ kind: 'connected', introduction: introduce(a.state) }),
     ];
+    // A side that has not noticed the end of the old session loses it now.
+    const lost = sides.reduce((next, side) => this.path?.sessionLost(next, side) ?? next, world);
     return {
-      ...world,
-      link: { ...world.link, at: ['offered', 'offered'], to: [[letters[0]], [letters[1]]] },
+      ...lost,
+      link: { ...lost.link, at: ['offered', 'offered'], to: [[letters[0]], [letters[1]]] },
     };
   }
 
@@ -332,7 +370,11 @@ export class Happening {
       ...withNode(world, side, { resync: { ...resync, done: true } }),
       copies: { ...world.copies, hold: withSide(hold, otherSide(side), hold[side]) },
     };
-    return this.give(copied, side, { kind: 'resync-caught-up', effect: resync.effect, movedBytes: 4096 });
+    return this.give(this.path?.caughtUp(copied, side) ?? copied, side, {
+      kind: 'resync-caught-up',
+      effect: resync.effect,
+      movedBytes: 4096,
+    });
   }
 
   private reply(world: World, side: Side, index: number, dies: number | undefined): World {
@@ -393,7 +435,8 @@ export class Happening {
       draining: null,
       resync: null,
     });
-    return this.leave({ ...down, witness: orphan(this.witness, down.witness, side) }, side);
+    const left = this.leave({ ...down, witness: orphan(this.witness, down.witness, side) }, side);
+    return this.path?.crashed(left, side) ?? left;
   }
 
   /** The machine forgets the latest writes, unless nobody else can have them either: what an owner lost is lost as declared. */
@@ -401,6 +444,14 @@ export class Happening {
     const crashed = this.crash(world, side, landed);
     const node = crashed.nodes[side];
     const off = withNode(crashed, side, { boots: node.boots + 1 });
+    if (off.data !== null) {
+      // What an owner had not flushed is lost as declared: whatever is left is what there is.
+      const isOwner = node.disk.owner === names[side];
+      return {
+        ...off,
+        data: { ...forgetCache(off.data, side), ...(isOwner ? { registers: [-1, -1] as const } : {}) },
+      };
+    }
     const { hold } = off.copies;
     const peer = otherSide(side);
     if (hold[side] !== 'all' || node.disk.owner === names[side] || hold[peer] === 'behind') return off;

@@ -51,8 +51,12 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     this.book = new FaultBook(scene.limits);
     this.limits = [
       ...this.book.describe(),
-      ...(scene.repairs === 'anytime' ? [] : ['repairs and writes only when nothing else waits for its turn']),
-      ...(scene.order === 'any' ? [] : ['after the last fault one order of events that nobody can tell apart']),
+      ...(scene.repairs === 'anytime'
+        ? []
+        : ['repairs and writes only when nothing else waits for its turn']),
+      ...(scene.order === 'any'
+        ? []
+        : ['after the last fault one order of events that nobody can tell apart']),
     ];
     this.rules = new Rules(policy);
     this.invariants = this.rules.all;
@@ -61,6 +65,7 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       this.bench,
       { faultModel: { kind: 'mediator' }, ...scene.setting },
       this.book,
+      (world, side) => this.rules.mayRead(world.nodes[side]),
     );
   }
 
@@ -100,6 +105,7 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       link: { at: ['none', 'none'], to: [[], []], cut: [false, false] },
       witness: freshWitness,
       copies: { hold: ['all', 'all'], forgiven: false },
+      data: this.happening.path?.fresh() ?? null,
       faults: this.book.empty,
     };
   }
@@ -129,10 +135,13 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       const one = this.unseen(world, found);
       if (one !== undefined) return [one];
     }
-    if (!isUrgent || this.scene.repairs === 'anytime') {
+    const isQuiet = this.scene.repairs === 'anytime' || !isUrgent;
+    if (isQuiet) {
       if (this.mayConnect(world)) found.push({ do: 'connect' });
       this.hostsAndStarts(world, found);
     }
+    if (isQuiet || found.every(isOfData))
+      found.push(...(this.happening.path?.choices(world, this.may(world, 'path')) ?? []));
     this.timeGoesOn(world, isUrgent, found);
     if (!isOver) {
       for (const side of sides) this.faultsAt(world, side, found);
@@ -185,7 +194,8 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       });
     }
     const isUrgent = found.length > before;
-    if (node.resync?.side === 'source' && !node.resync.done && isTaking(world, side))
+    const isEqual = this.happening.path?.isCaughtUp(world) ?? true;
+    if (node.resync?.side === 'source' && !node.resync.done && isEqual && isTaking(world, side))
       found.push({ do: 'caught-up', side });
     if (isCutFrom(world, side) && isReplicating(state.mode)) found.push({ do: 'silent', side });
     return isUrgent;
@@ -195,7 +205,9 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     const { to, cut, at } = world.link;
     const [letter] = to[side];
     if (letter === undefined || cut[side]) return;
-    if (letter.kind === 'message') {
+    if (letter.kind === 'data') {
+      found.push({ do: 'deliver', side, what: letter.data.kind });
+    } else if (letter.kind === 'message') {
       const choice = { do: 'deliver', side, what: letter.message.kind } as const;
       this.offer(world, side, choice, this.bench.heard(letter), found);
     } else {
@@ -227,6 +239,8 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
 
   /** Nothing is in flight; beside a target, it also has everything. */
   private isDrained(world: World, side: Side): boolean {
+    const { path } = this.happening;
+    if (path !== undefined) return path.isDrained(world, side);
     const { state } = world.nodes[side];
     if (state?.gate.legs !== 'own-and-target') return true;
     const { hold } = world.copies;
@@ -292,7 +306,7 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       const peer = otherSide(side);
       const isSeen = world.copies.hold[peer] !== 'behind';
       const reaches = node.state.gate.legs === 'own-and-target' && isTaking(world, side);
-      if (isAlone && isSeen && !reaches) found.push({ do: 'write', side });
+      if (world.data === null && isAlone && isSeen && !reaches) found.push({ do: 'write', side });
     }
     const { cut } = world.link;
     for (const side of sides) if (cut[side]) found.push({ do: 'heal', side });
@@ -360,7 +374,8 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     if (modes.every((mode) => mode === 'mirrored'))
       return world.link.at.every((standing) => standing === 'joined');
     if (modes.includes('splitBrain')) return world.copies.forgiven;
-    return isDeadEnd(world);
+    const { leg = 0, power = 0 } = this.scene.limits;
+    return leg + power > 0 && isDeadEnd(world);
   }
 
   /** Everything heals at once, then whatever is first in line happens, and time goes on when nothing is. */
@@ -383,10 +398,29 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     if (this.asksHeard(world, found)) isUrgent = true;
     const orderly = found.find((choice) => !('dies' in choice) && choice.do !== 'no-answer');
     if (orderly !== undefined) return orderly;
+    const ongoing = this.happening.path?.choices(world, false).find((choice) => calmData.has(choice.do));
+    if (ongoing !== undefined) return ongoing;
     if (this.mayConnect(world)) return { do: 'connect' };
     return isUrgent ? undefined : { do: 'advance' };
   }
 }
+
+/** Letters of the data path wait beside everything that it does; only the policy's events go first. */
+function isOfData(choice: Choice): boolean {
+  return choice.do === 'deliver' && dataLetters.has(choice.what);
+}
+
+const dataLetters: ReadonlySet<string> = new Set([
+  'forward',
+  'replicate',
+  'applied',
+  'finished',
+  'copy',
+  'copied',
+]);
+
+/** What a data path does by itself, without a host that asks for it. */
+const calmData: ReadonlySet<Choice['do']> = new Set(['order', 'own-leg', 'send', 'copy']);
 
 function isCutFrom(world: World, side: Side): boolean {
   const { cut, at } = world.link;
@@ -397,11 +431,13 @@ function isReplicating(mode: Mode): boolean {
   return mode === 'mirrored' || mode === 'syncSource' || mode === 'syncTarget';
 }
 
-/** No copy may stand in for the other one without an operator, and both say so. */
+/**
+ * No copy may stand in for the other one without an operator, and both say so: an end that a machine's lost power or a failed leg may lead
+ * to, and nothing less.
+ */
 function isDeadEnd(world: World): boolean {
   const [a, b] = world.nodes;
   if (a.state === null || b.state === null) return false;
   const isJoined = world.link.at.every((standing) => standing === 'joined');
-  const isDoubtful = [a, b].some((node) => node.disk.dataState === 'consistent');
-  return isJoined && isDoubtful && reconcile(introduce(a.state), introduce(b.state)).kind === 'nobody';
+  return isJoined && reconcile(introduce(a.state), introduce(b.state)).kind === 'nobody';
 }

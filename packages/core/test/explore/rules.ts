@@ -40,7 +40,7 @@ export class Rules {
     return undefined;
   }
 
-  private mayRead(node: NodePart): boolean {
+  mayRead(node: NodePart): boolean {
     return node.state !== null && !node.paused && this.powersOf(node.state).reads;
   }
 

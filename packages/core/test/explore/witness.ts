@@ -77,12 +77,7 @@ export class WitnessBench {
 }
 
 /** Answers the ask with that number, by the real decision. `keeps`: a copy of the request is still under way. */
-export function hear(
-  bench: WitnessBench,
-  witness: WitnessPart,
-  index: number,
-  keeps: boolean,
-): WitnessPart {
+export function hear(bench: WitnessBench, witness: WitnessPart, index: number, keeps: boolean): WitnessPart {
   const ask = witness.asks[index];
   if (ask === undefined) throw new Error('there is no such request');
   const { request, side, effect } = ask;

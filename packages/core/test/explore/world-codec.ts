@@ -1,4 +1,5 @@
 import type { KeyReader, KeyWriter, Pieces } from '@holdfast/testkit';
+import { readData, writeData } from './data-codec.js';
 import type { NodeRecord, PolarizationState } from '../../src/index.js';
 import type { GroupRecord } from '../../../witness/src/service/record.js';
 import type {
@@ -31,7 +32,8 @@ export function writeWorld(pieces: Pieces, world: World, key: KeyWriter): void {
   writeNode(pieces, world.nodes[1], key);
   writeLink(pieces, world.link, key);
   writeWitness(pieces, world.witness, key);
-  writeCopies(world.copies, key);
+  writeCopies(world.copies, world.data !== null, key);
+  if (world.data !== null) writeData(world.data, key);
   for (const used of world.faults) key.word(used);
 }
 
@@ -39,10 +41,11 @@ export function readWorld(pieces: Pieces, key: KeyReader): World {
   const nodes = [readNode(pieces, key), readNode(pieces, key)] as const;
   const link = readLink(pieces, key);
   const witness = readWitness(pieces, key);
-  const copies = readCopies(key);
+  const { copies, isDetailed } = readCopies(key);
+  const data = isDetailed ? readData(key) : null;
   const faults: number[] = [];
   while (key.left > 0) faults.push(key.word());
-  return { nodes, link, witness, copies, faults };
+  return { nodes, link, witness, copies, data, faults };
 }
 
 function writeNode(pieces: Pieces, node: NodePart, key: KeyWriter): void {
@@ -112,7 +115,9 @@ function readLink(pieces: Pieces, key: KeyReader): LinkPart {
 
 function writeWitness(pieces: Pieces, witness: WitnessPart, key: KeyWriter): void {
   const { record, incarnation, backup, asks, replies, cut, owners } = witness;
-  key.word(bit(cut[0], 0) | bit(cut[1], 1) | (asks.length << 4) | (replies.length << 12) | (incarnation << 20));
+  key.word(
+    bit(cut[0], 0) | bit(cut[1], 1) | (asks.length << 4) | (replies.length << 12) | (incarnation << 20),
+  );
   key.word(record === null ? none : pieces.number(record));
   key.word(backup === null ? none : pieces.number(backup));
   key.word(pieces.number(owners));
@@ -138,12 +143,14 @@ function readWitness(pieces: Pieces, key: KeyReader): WitnessPart {
   };
 }
 
-function writeCopies(copies: CopiesPart, key: KeyWriter): void {
+function writeCopies(copies: CopiesPart, isDetailed: boolean, key: KeyWriter): void {
   const { hold, forgiven } = copies;
-  key.word(holdings.indexOf(hold[0]) | (holdings.indexOf(hold[1]) << 2) | bit(forgiven, 4));
+  const held = holdings.indexOf(hold[0]) | (holdings.indexOf(hold[1]) << 2);
+  key.word(held | bit(forgiven, 4) | bit(isDetailed, 5));
 }
 
-function readCopies(key: KeyReader): CopiesPart {
+function readCopies(key: KeyReader): { readonly copies: CopiesPart; readonly isDetailed: boolean } {
   const flags = key.word();
-  return { hold: [holdings[flags & 3] ?? 'all', holdings[(flags >> 2) & 3] ?? 'all'], forgiven: has(flags, 4) };
+  const hold = [holdings[flags & 3] ?? 'all', holdings[(flags >> 2) & 3] ?? 'all'] as const;
+  return { copies: { hold, forgiven: has(flags, 4) }, isDetailed: has(flags, 5) };
 }

@@ -5,6 +5,7 @@ import type {
   PolarizationState,
   WitnessAnswer,
 } from '../../src/index.js';
+import type { DataLetter, DataPart } from './data.js';
 import type { GroupRecord } from '../../../witness/src/service/record.js';
 import type { WitnessRequest } from '../../../witness/src/service/request.js';
 
@@ -45,6 +46,7 @@ export type Standing = 'none' | 'offered' | 'joined';
 export type Letter =
   | { readonly kind: 'connected'; readonly introduction: Introduction }
   | { readonly kind: 'message'; readonly message: PolarizationMessage }
+  | { readonly kind: 'data'; readonly data: DataLetter }
   | { readonly kind: 'end' };
 
 /** The link: one session at a time, in order in each direction. `to[0]` is on its way to node a. */
@@ -93,6 +95,8 @@ export interface World {
   readonly link: LinkPart;
   readonly witness: WitnessPart;
   readonly copies: CopiesPart;
+  /** The data path in detail; null where `copies` says enough. */
+  readonly data: DataPart | null;
   readonly faults: FaultsPart;
 }
 
