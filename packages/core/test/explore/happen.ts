@@ -342,7 +342,8 @@ export class Happening {
       throw new Error(
         `${names[side]}: epoch ${String(disk.epoch)} on the disk, then ${String(record.epoch)}`,
       );
-    return withNode(world, side, { disk: record, persist: null });
+    const older = this.setting.lyingDisk === true ? disk : null;
+    return withNode(world, side, { disk: record, older, persist: null });
   }
 
   private diskError(world: World, side: Side): World {
@@ -427,7 +428,10 @@ export class Happening {
 
   crash(world: World, side: Side, landed: boolean): World {
     const settled = landed ? this.land(world, side) : world;
+    const { disk, older } = settled.nodes[side];
     const down = withNode(settled, side, {
+      disk: older ?? disk,
+      older: null,
       up: false,
       paused: false,
       state: null,

@@ -21,10 +21,10 @@ export interface Scene {
   readonly limits: FaultLimits;
   readonly setting?: Partial<Setting>;
   readonly policy?: Policy;
-  /** Where it begins. `fresh`: neither node has ever served. Default: `mirror`. */
-  readonly from?: 'fresh' | 'mirror';
-  /** Starts, heals, new connections, and writes of hosts: at every moment, or (the default) when nothing else waits for its turn. */
-  readonly repairs?: 'anytime' | 'between';
+  /** Where it begins: neither node has ever served; both mirror (the default); a serves alone; a copies to b. */
+  readonly from?: 'fresh' | 'mirror' | 'alone' | 'resync';
+  /** Starts, heals, new connections, and writes of hosts: at every moment, when nothing else waits for its turn (the default), or not at all. */
+  readonly repairs?: 'anytime' | 'between' | 'never';
   /** After the last fault: every order of events (`any`), or one of those that nobody can tell apart (the default). */
   readonly order?: 'any' | 'one';
   readonly landmarks?: readonly Landmark<World>[];
@@ -75,11 +75,38 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
   };
 
   initial(): readonly World[] {
-    if (this.begin === undefined) {
-      const fresh = this.fresh();
-      this.begin = [this.scene.from === 'fresh' ? fresh : this.untilGood(fresh)];
-    }
+    this.begin ??= [this.beginning()];
     return this.begin;
+  }
+
+  private beginning(): World {
+    const fresh = this.fresh();
+    const { from = 'mirror' } = this.scene;
+    if (from === 'fresh') return fresh;
+    const mirror = this.follow(
+      fresh,
+      (world) => this.isMirrored(world) && world.witness.record?.state === 'REGISTERED',
+    );
+    if (from === 'mirror') return mirror;
+    const isIn = (mode: Mode) => (world: World) => world.nodes[0].state?.mode === mode;
+    const alone = this.follow(
+      { ...this.apply(mirror, { do: 'crash', side: 1, landed: false }), faults: this.book.empty },
+      isIn('standalone'),
+      false,
+    );
+    return from === 'alone' ? alone : this.follow(alone, isIn('syncSource'));
+  }
+
+  /** The calm schedule until something holds; with `repairs` off, nobody is started or healed. */
+  private follow(start: World, holds: (world: World) => boolean, repairs = true): World {
+    let world = start;
+    for (let steps = 0; steps < 1_000 && !holds(world); steps += 1) {
+      const choice = this.calmStep(world, repairs);
+      if (choice === undefined) break;
+      world = this.apply(world, choice);
+    }
+    if (!holds(world)) throw new Error(`${this.name} cannot begin`);
+    return world;
   }
 
   private fresh(): World {
@@ -95,6 +122,7 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
         role: side === 0 ? 'preferred' : 'nonPreferred',
         machineBootId: `machine-${names[side]}-1`,
       }),
+      older: null,
       state: null,
       persist: null,
       draining: null,
@@ -108,17 +136,6 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       data: this.happening.path?.fresh() ?? null,
       faults: this.book.empty,
     };
-  }
-
-  private untilGood(start: World): World {
-    let world = start;
-    for (let steps = 0; steps < 1_000; steps += 1) {
-      if (this.calm.isGood(world) && world.witness.record?.state === 'REGISTERED') return world;
-      const choice = this.calm.choose(world);
-      if (choice === undefined) break;
-      world = this.apply(world, choice);
-    }
-    throw new Error('two fresh nodes do not come to mirror');
   }
 
   apply(world: World, choice: Choice): World {
@@ -136,7 +153,7 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       if (one !== undefined) return [one];
     }
     const isQuiet = this.scene.repairs === 'anytime' || !isUrgent;
-    if (isQuiet) {
+    if (isQuiet && this.scene.repairs !== 'never') {
       if (this.mayConnect(world)) found.push({ do: 'connect' });
       this.hostsAndStarts(world, found);
     }
@@ -367,21 +384,25 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     choose: (world) => this.calmStep(world),
   };
 
+  private isMirrored(world: World): boolean {
+    const isJoined = world.link.at.every((standing) => standing === 'joined');
+    return isJoined && world.nodes.every(({ state }) => state?.mode === 'mirrored');
+  }
+
   private isGood(world: World): boolean {
     const [a, b] = world.nodes;
     if (a.state === null || b.state === null) return false;
     const modes = [a.state.mode, b.state.mode];
-    if (modes.every((mode) => mode === 'mirrored'))
-      return world.link.at.every((standing) => standing === 'joined');
+    if (this.isMirrored(world)) return true;
     if (modes.includes('splitBrain')) return world.copies.forgiven;
     const { leg = 0, power = 0 } = this.scene.limits;
     return leg + power > 0 && isDeadEnd(world);
   }
 
   /** Everything heals at once, then whatever is first in line happens, and time goes on when nothing is. */
-  private calmStep(world: World): Choice | undefined {
+  private calmStep(world: World, repairs = true): Choice | undefined {
     const { link, witness, nodes } = world;
-    for (const side of sides) {
+    for (const side of repairs ? sides : []) {
       const { state, paused } = nodes[side];
       if (link.cut[side]) return { do: 'heal', side };
       if (witness.cut[side]) return { do: 'witness-heal', side };
@@ -400,7 +421,7 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     if (orderly !== undefined) return orderly;
     const ongoing = this.happening.path?.choices(world, false).find((choice) => calmData.has(choice.do));
     if (ongoing !== undefined) return ongoing;
-    if (this.mayConnect(world)) return { do: 'connect' };
+    if (repairs && this.mayConnect(world)) return { do: 'connect' };
     return isUrgent ? undefined : { do: 'advance' };
   }
 }

@@ -54,6 +54,7 @@ function writeNode(pieces: Pieces, node: NodePart, key: KeyWriter): void {
   const copying = bit(resync?.side === 'source', 4) | bit(resync?.done === true, 5);
   key.word(flags | copying | (node.lives << 8) | (node.boots << 16));
   key.word(pieces.number(node.disk));
+  key.word(node.older === null ? none : pieces.number(node.older));
   key.word(state === null ? none : pieces.number(state));
   if (persist !== null) {
     key.word(pieces.number(persist.effect));
@@ -66,6 +67,7 @@ function writeNode(pieces: Pieces, node: NodePart, key: KeyWriter): void {
 function readNode(pieces: Pieces, key: KeyReader): NodePart {
   const flags = key.word();
   const disk = pieces.piece<NodeRecord>(key.word());
+  const older = optional<NodeRecord>(pieces, key.word());
   const state = optional<PolarizationState>(pieces, key.word());
   const persist = has(flags, 2)
     ? { effect: pieces.piece<string>(key.word()), record: pieces.piece<NodeRecord>(key.word()) }
@@ -84,6 +86,7 @@ function readNode(pieces: Pieces, key: KeyReader): NodePart {
     lives: (flags >> 8) & 0xff,
     boots: (flags >> 16) & 0xff,
     disk,
+    older,
     state,
     persist,
     draining,

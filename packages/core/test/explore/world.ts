@@ -28,6 +28,8 @@ export interface NodePart {
   readonly boots: number;
   /** What stands on stable storage. */
   readonly disk: NodeRecord;
+  /** A lying disk only: what stands there in truth, until the next record. */
+  readonly older: NodeRecord | null;
   /** The real policy's state, with all times moved so that this node's clock shows `clockBase`. Null while down. */
   readonly state: PolarizationState | null;
   /** On its way to the disk. */
