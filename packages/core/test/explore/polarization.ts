@@ -25,8 +25,11 @@ export interface Scene {
   readonly from?: 'fresh' | 'mirror' | 'alone' | 'resync';
   /** Starts, heals, new connections, and writes of hosts: at every moment, when nothing else waits for its turn (the default), or not at all. */
   readonly repairs?: 'anytime' | 'between' | 'never';
-  /** After the last fault: every order of events (`any`), or one of those that nobody can tell apart (the default). */
-  readonly order?: 'any' | 'one';
+  /**
+   * Every order of events (`any`); after the last fault one of those that nobody can tell apart (`one`, the default); besides, words that
+   * only repeat what is known are heard at once and before the next fault (`few`).
+   */
+  readonly order?: 'any' | 'one' | 'few';
   readonly landmarks?: readonly Landmark<World>[];
 }
 
@@ -83,9 +86,10 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     const fresh = this.fresh();
     const { from = 'mirror' } = this.scene;
     if (from === 'fresh') return fresh;
+    const isElected = this.scene.setting?.faultModel?.kind === 'preElected';
     const mirror = this.follow(
       fresh,
-      (world) => this.isMirrored(world) && world.witness.record?.state === 'REGISTERED',
+      (world) => this.isMirrored(world) && (isElected || world.witness.record?.state === 'REGISTERED'),
     );
     if (from === 'mirror') return mirror;
     const isIn = (mode: Mode) => (world: World) => world.nodes[0].state?.mode === mode;
@@ -148,8 +152,9 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
     for (const side of sides) if (this.eventsAt(world, side, found)) isUrgent = true;
     if (this.asksHeard(world, found)) isUrgent = true;
     const isOver = world.faults[0] === this.scene.limits.total;
-    if (isOver && isUrgent && this.scene.order !== 'any') {
-      const one = this.unseen(world, found);
+    const { order = 'one' } = this.scene;
+    if (isUrgent && (order === 'few' || (order === 'one' && isOver))) {
+      const one = this.unseen(world, isOver ? found : found.filter((choice) => this.isChatter(world, choice)));
       if (one !== undefined) return [one];
     }
     const isQuiet = this.scene.repairs === 'anytime' || !isUrgent;
@@ -165,6 +170,21 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
       this.faultsBetween(world, found);
     }
     return found;
+  }
+
+  /** Renewals, health, and looks at the witness: what a quiet mirror says all the time. */
+  private isChatter(world: World, choice: Choice): boolean {
+    if ('dies' in choice) return false;
+    switch (choice.do) {
+      case 'ask-heard':
+        return world.witness.asks[choice.index]?.request.kind === 'status';
+      case 'reply':
+        return world.nodes[choice.side].state?.claim?.call === 'status';
+      case 'deliver':
+        return choice.what === 'health' || (choice.what.startsWith('ttl') && !this.may(world, 'delay'));
+      default:
+        return false;
+    }
   }
 
   /**
@@ -386,7 +406,11 @@ export class PolarizationSystem implements ExplorableSystem<World, Choice> {
 
   private isMirrored(world: World): boolean {
     const isJoined = world.link.at.every((standing) => standing === 'joined');
-    return isJoined && world.nodes.every(({ state }) => state?.mode === 'mirrored');
+    // A handover that is under way is about to leave the mirror.
+    return (
+      isJoined &&
+      world.nodes.every(({ state }) => state?.mode === 'mirrored' && state.operation === undefined)
+    );
   }
 
   private isGood(world: World): boolean {
