@@ -1,5 +1,5 @@
 import type { OperatorCommand, HealthLevel } from '../../src/index.js';
-import type { DataChoice } from './data-path.js';
+import type { DataChoice } from './data-offers.js';
 import { names, type Side } from './world.js';
 
 /** An event of a node. `dies`: the process ends when so many of the deeds that the event leads to have been handed out. */
@@ -56,17 +56,18 @@ const bare: Partial<Record<Choice['do'], string>> = {
 function sentence(choice: Choice): string {
   const plain = bare[choice.do];
   if (plain !== undefined) return plain;
-  if (choice.do === 'ask-heard') return `the witness hears ${choice.what}`;
-  if (choice.do === 'ask-heard-kept') return `the witness hears ${choice.what}, and a copy stays under way`;
+  if (choice.do === 'ask-heard') return `the witness hears ${choice.what}${nth(choice.index)}`;
+  if (choice.do === 'ask-heard-kept')
+    return `the witness hears ${choice.what}${nth(choice.index)}, and a copy stays under way`;
   if (!('side' in choice)) return choice.do;
   const id = names[choice.side];
   switch (choice.do) {
     case 'deliver':
       return `${id} hears ${choice.what}`;
     case 'reply':
-      return `${id} hears the witness: ${choice.what}`;
+      return `${id} hears the witness: ${choice.what}${nth(choice.index)}`;
     case 'no-answer':
-      return `${id} hears nothing from the witness${choice.lost ? '' : ', and its request is still under way'}`;
+      return `${id} hears nothing from the witness${nth(choice.index)}${choice.lost ? '' : ', and its request is still under way'}`;
     case 'persisted':
       return `${id}'s record is on the disk`;
     case 'crash':
@@ -99,6 +100,11 @@ function sentence(choice: Choice): string {
     default:
       return `${id}: ${choice.do}`;
   }
+}
+
+/** Two of a kind may be under way: a story has to say which one it is. */
+function nth(index: number): string {
+  return index === 0 ? '' : ` (${String(index + 1)})`;
 }
 
 /** Kind of a choice, for counting. */

@@ -1,84 +1,18 @@
 import {
   introduce,
-  type PolarizationFact,
   type PolarizationOptions,
+  type PolarizationFact,
   type PolarizationState,
 } from '../../src/index.js';
-import type { Guards } from '../../../witness/src/service/guards.js';
 import type { Choice } from './choices.js';
 import { clockBase, sessionNow, units } from './clockwork.js';
-import { soundRules, forgetCache, type DataLetter, type DataRules } from './data.js';
-import { DataPath, type Script } from './data-path.js';
-import type { FaultBook, FaultKind } from './faults.js';
-import type { Deed, PolicyBench } from './policy-bench.js';
-import { askedBits, hear, orphan, requestOf, sorted, WitnessBench } from './witness.js';
-import {
-  names,
-  otherSide,
-  sides,
-  withNode,
-  withSide,
-  type Letter,
-  type Side,
-  type Standing,
-  type WitnessPart,
-  type World,
-} from './world.js';
-
-export interface Setting {
-  readonly faultModel: PolarizationOptions['faultModel'];
-  readonly timing?: PolarizationOptions['timing'];
-  readonly bootAlone?: boolean;
-  /** Rates of the two clocks against true time. */
-  readonly rates?: readonly [number, number];
-  /** A disk that reports a record durable before it is. */
-  readonly lyingDisk?: boolean;
-  /** A witness without one of its guards. */
-  readonly guards?: Guards;
-  /** What hosts write: with it, the data path is modelled in detail. */
-  readonly script?: Script;
-  /** A data path without one of its rules. */
-  readonly rules?: DataRules;
-  /** A witness that takes a backup of its memory for the memory itself. */
-  readonly trustsBackups?: boolean;
-}
-
-const reach = {
-  persist: true,
-  send: true,
-  'ask-witness': true,
-  'set-gate': false,
-  drain: false,
-  'start-resync': false,
-  'stop-resync': false,
-  'drop-session': false,
-} satisfies Record<Deed['kind'], boolean>;
-
-/** Deeds that leave the process: a crash may fall between any two of them. */
-export const leavesProcess = (deed: Deed): boolean => reach[deed.kind];
+import { forgetCache } from './data.js';
+import { Deeds, withStanding, withWitness } from './deeds.js';
+import { hear, sorted } from './witness.js';
+import { names, otherSide, sides, withNode, withSide, type Letter, type Side, type World } from './world.js';
 
 /** What happens, as pure functions from world to world. */
-export class Happening {
-  readonly path: DataPath | undefined;
-  private readonly witness: WitnessBench;
-
-  constructor(
-    readonly bench: PolicyBench,
-    readonly setting: Setting,
-    readonly book: FaultBook,
-    mayRead: (world: World, side: Side) => boolean,
-  ) {
-    const { script, rules = soundRules } = setting;
-    if (script !== undefined) {
-      const send = (world: World, to: Side, data: DataLetter): World =>
-        world.link.at[otherSide(to)] === 'joined'
-          ? push(world, to, bench.pieces.same<Letter>({ kind: 'data', data }))
-          : world;
-      this.path = new DataPath(rules, script, send, mayRead);
-    }
-    this.witness = new WitnessBench(bench.pieces, setting.guards);
-  }
-
+export class Happening extends Deeds {
   apply(world: World, choice: Choice): World {
     return this.bench.lowerCounts(this.happen(world, choice));
   }
@@ -204,75 +138,6 @@ export class Happening {
     }
   }
 
-  spend(world: World, kind: FaultKind): World {
-    return { ...world, faults: this.book.spend(world.faults, kind) };
-  }
-
-  /** What the event makes the policy wish, without doing any of it. */
-  deeds(world: World, side: Side, fact: PolarizationFact): readonly Deed[] {
-    const { bench } = this;
-    const asked = askedBits(world.witness, side, (effect) => bench.bit(effect));
-    return bench.step(world.nodes[side], fact, asked).deeds;
-  }
-
-  give(world: World, side: Side, fact: PolarizationFact, dies?: number): World {
-    const { bench } = this;
-    const node = world.nodes[side];
-    const asked = askedBits(world.witness, side, (effect) => bench.bit(effect));
-    const { state, deeds } = bench.step(node, fact, asked);
-    let next: World = { ...world, nodes: withSide(world.nodes, side, { ...node, state }) };
-    let left = 0;
-    for (const deed of deeds) {
-      if (dies !== undefined && leavesProcess(deed)) {
-        if (left === dies) return this.crash(this.spend(next, 'crash'), side, false);
-        left += 1;
-      }
-      next = this.carryOut(next, side, deed);
-    }
-    return next;
-  }
-
-  private carryOut(world: World, side: Side, deed: Deed): World {
-    const node = world.nodes[side];
-    switch (deed.kind) {
-      case 'persist': {
-        if (node.persist !== null) throw new Error(`${names[side]} writes two records at once`);
-        const record = this.bench.pieces.same(deed.record);
-        return withNode(world, side, { persist: { effect: deed.id, record } });
-      }
-      case 'send': {
-        const { link } = world;
-        if (link.at[side] !== 'joined' || deed.session !== sessionNow) return world;
-        const letter = this.bench.pieces.same<Letter>({ kind: 'message', message: deed.message });
-        return push(world, otherSide(side), letter);
-      }
-      case 'ask-witness': {
-        const request = requestOf(deed, side, world.witness);
-        const ask = this.witness.ask({ side, life: node.lives, effect: deed.id, request, late: false });
-        return withWitness(world, { asks: sorted([...world.witness.asks, ask]) });
-      }
-      case 'drain':
-        return withNode(world, side, { draining: deed.id });
-      case 'set-gate':
-        return this.gateSet(node.draining === null ? world : withNode(world, side, { draining: null }), side);
-      case 'start-resync':
-        return this.startResync(world, side, deed);
-      case 'stop-resync':
-        return withNode(world, side, { resync: null });
-      case 'drop-session':
-        return deed.session === sessionNow ? this.leave(world, side) : world;
-    }
-  }
-
-  private gateSet(world: World, side: Side): World {
-    return this.path?.gateSet(world, side) ?? world;
-  }
-
-  private startResync(world: World, side: Side, deed: Extract<Deed, { kind: 'start-resync' }>): World {
-    const started = withNode(world, side, { resync: { effect: deed.id, side: deed.side, done: false } });
-    return deed.side === 'source' ? (this.path?.startResync(started, side, deed.full) ?? started) : started;
-  }
-
   private deliver(world: World, side: Side, dies: number | undefined): World {
     const [letter, ...rest] = world.link.to[side];
     if (letter === undefined) throw new Error('there is nothing to deliver');
@@ -298,20 +163,6 @@ export class Happening {
     return this.give(left, side, { kind: 'peer-disconnected', session: sessionNow, cause });
   }
 
-  private leave(world: World, side: Side): World {
-    if (world.link.at[side] === 'none') return world;
-    const gone = withStanding(world, side, 'none');
-    const emptied: World = { ...gone, link: { ...gone.link, to: withSide(gone.link.to, side, []) } };
-    const lost = this.path?.sessionLost(emptied, side) ?? emptied;
-    return this.pushEnd(lost, otherSide(side));
-  }
-
-  private pushEnd(world: World, side: Side): World {
-    if (world.link.at[side] === 'none' || world.link.to[side].some((letter) => letter.kind === 'end'))
-      return world;
-    return push(world, side, this.bench.pieces.same<Letter>({ kind: 'end' }));
-  }
-
   private connect(world: World): World {
     const [a, b] = world.nodes;
     if (a.state === null || b.state === null) throw new Error('a node that is down cannot connect');
@@ -332,18 +183,6 @@ export class Happening {
     const { persist } = world.nodes[side];
     if (persist === null) throw new Error('nothing is being written');
     return this.give(this.land(world, side), side, this.bench.persisted(persist.effect), dies);
-  }
-
-  private land(world: World, side: Side): World {
-    const { persist, disk } = world.nodes[side];
-    if (persist === null) return world;
-    const { record } = persist;
-    if (record.epoch < disk.epoch)
-      throw new Error(
-        `${names[side]}: epoch ${String(disk.epoch)} on the disk, then ${String(record.epoch)}`,
-      );
-    const older = this.setting.lyingDisk === true ? disk : null;
-    return withNode(world, side, { disk: record, older, persist: null });
   }
 
   private diskError(world: World, side: Side): World {
@@ -424,23 +263,6 @@ export class Happening {
       this.bench.later(this.bench.policy.init(options, clockBase), 0),
     );
     return withNode(world, side, { up: true, paused: false, lives, state });
-  }
-
-  crash(world: World, side: Side, landed: boolean): World {
-    const settled = landed ? this.land(world, side) : world;
-    const { disk, older } = settled.nodes[side];
-    const down = withNode(settled, side, {
-      disk: older ?? disk,
-      older: null,
-      up: false,
-      paused: false,
-      state: null,
-      persist: null,
-      draining: null,
-      resync: null,
-    });
-    const left = this.leave({ ...down, witness: orphan(this.witness, down.witness, side) }, side);
-    return this.path?.crashed(left, side) ?? left;
   }
 
   /** The machine forgets the latest writes, unless nobody else can have them either: what an owner lost is lost as declared. */
@@ -524,22 +346,8 @@ export class Happening {
   }
 }
 
-function push(world: World, side: Side, letter: Letter): World {
-  const { link } = world;
-  if (link.at[side] === 'none') return world;
-  return { ...world, link: { ...link, to: withSide(link.to, side, [...link.to[side], letter]) } };
-}
-
-function withStanding(world: World, side: Side, standing: Standing): World {
-  return { ...world, link: { ...world.link, at: withSide(world.link.at, side, standing) } };
-}
-
 function withCut(world: World, side: Side, cut: boolean): World {
   return { ...world, link: { ...world.link, cut: withSide(world.link.cut, side, cut) } };
-}
-
-function withWitness(world: World, change: Partial<WitnessPart>): World {
-  return { ...world, witness: { ...world.witness, ...change } };
 }
 
 /** A host writes at a node that goes on alone: the other copy falls behind, unless it is being copied to. */

@@ -1,5 +1,6 @@
 import { Pieces } from '@holdfast/testkit';
 import type {
+  Because,
   PolarizationEffect,
   PolarizationEvent,
   PolarizationFact,
@@ -17,6 +18,8 @@ export type Deed = Exclude<PolarizationEffect, { kind: 'answer' | 'report' }>;
 export interface Outcome {
   readonly state: PolarizationState;
   readonly deeds: readonly Deed[];
+  /** Why, for people: the reasons of its reports. */
+  readonly said: readonly Because[];
 }
 
 /** The real policy on the bench: every step it takes is computed once and remembered by state and event. */
@@ -102,7 +105,9 @@ export class PolicyBench {
     const deeds = step.effects.filter(
       (effect): effect is Deed => effect.kind !== 'answer' && effect.kind !== 'report',
     );
-    return { state: this.pieces.same(later(step.state, 0)), deeds };
+    const reports = step.effects.filter((effect) => effect.kind === 'report');
+    const said = reports.map(({ because }) => because);
+    return { state: this.pieces.same(later(step.state, 0)), deeds, said };
   }
 
   later(state: PolarizationState, elapsedMs: number): PolarizationState {

@@ -1,5 +1,6 @@
 import { explore, describeExploration } from '@holdfast/testkit';
-import { PolarizationSystem, type Scene } from './polarization.js';
+import type { Scene } from './offers.js';
+import { PolarizationSystem } from './polarization.js';
 import { performance } from 'node:perf_hooks';
 const limits = JSON.parse(process.argv[2] ?? '{"total":0}');
 const opts = JSON.parse(process.argv[3] ?? '{}');
