@@ -29,7 +29,7 @@ const wishes = (effects: readonly PolarizationEffect[]): unknown =>
 
 describe('a state that is moved in time behaves the same', () => {
   test.each([1, 2, 4, 6])('in scene %i', (index) => {
-    for (const state of statesOf(index, 300)) {
+    for (const state of statesOf(index, 100)) {
       for (const elapsedMs of [0, 10, 20, 30]) {
         const moved = later(state, elapsedMs);
         const straight = ttlPolarization.step(state, {
@@ -45,7 +45,7 @@ describe('a state that is moved in time behaves the same', () => {
   });
 
   test('and so does one whose session is counted anew', () => {
-    for (const state of statesOf(1, 200)) {
+    for (const state of statesOf(1, 80)) {
       const counted = beforeSession(state);
       expect(counted.lastSession).toBeLessThan(sessionNow);
       expect(ttlPolarization.wakeAt(counted)).toBe(ttlPolarization.wakeAt(state));

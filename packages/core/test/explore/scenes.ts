@@ -66,7 +66,7 @@ export const scenes: readonly Scene[] = [
 ];
 
 /** States of all scenes together, by setting: a slice for every test run, a change, a night. */
-export const sizes = { test: 56_000, change: 1_120_000, night: 11_200_000 } as const;
+export const sizes = { test: 28_000, change: 1_120_000, night: 11_200_000 } as const;
 export type Size = keyof typeof sizes;
 
 export function statesOf(size: Size): number {
