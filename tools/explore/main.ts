@@ -30,6 +30,9 @@ function exploreOne(index: number): void {
     calmEvery: 8,
   });
   console.log(describeExploration(found));
+  // What a busy machine does not change.
+  const { user, system: kernel } = process.cpuUsage();
+  console.log(`  ${((user + kernel) / 1_000_000).toFixed(1)} s of processor time, start included`);
   if (found.violation !== undefined) console.log(storyOf(scene, found.violation));
   console.log(`states=${String(found.states)}`);
   process.exitCode = found.violation === undefined ? 0 : 1;

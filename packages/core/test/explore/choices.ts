@@ -36,8 +36,7 @@ export type Choice =
   | { readonly do: 'command'; readonly side: Side; readonly command: OperatorCommand['kind'] };
 
 export function describe(choice: Choice): string {
-  const dies =
-    'dies' in choice && choice.dies !== undefined ? `, and dies after ${String(choice.dies)} deeds` : '';
+  const dies = 'dies' in choice ? `, and dies after ${String(choice.dies)} deeds` : '';
   return `${sentence(choice)}${dies}`;
 }
 
@@ -110,6 +109,6 @@ function nth(index: number): string {
 /** Kind of a choice, for counting. */
 export function labelOf(choice: Choice): string {
   const what = choice.do === 'deliver' ? ` ${choice.what}` : '';
-  const dies = 'dies' in choice && choice.dies !== undefined ? ' and die' : '';
+  const dies = 'dies' in choice ? ' and die' : '';
   return `${choice.do}${what}${dies}`;
 }

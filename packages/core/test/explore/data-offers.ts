@@ -49,7 +49,8 @@ export class DataOffers {
   protected hostChoices(data: DataPart, side: Side, repeats: boolean, found: DataChoice[]): void {
     data.writes.forEach((one, index) => {
       const write = index + 1;
-      const isHere = this.script[index]?.via === undefined || this.script[index]?.via === side;
+      const via = this.script[index]?.via;
+      const isHere = via === undefined || via === side;
       if (one.state === 'new' && isHere) found.push({ do: 'submit', side, write });
       if (repeats && one.state === 'under-way' && one.generation === 0 && one.via !== side)
         found.push({ do: 'repeat', side, write });

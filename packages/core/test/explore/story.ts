@@ -44,9 +44,9 @@ export function tellExplored(text: string): string {
     if (choice === undefined) throw new Error(`"${wanted}" cannot happen after:\n${lines.join('\n')}`);
     const after = system.apply(world, choice);
     lines.push(wanted, ...changes(system, world, after, choice));
-    for (const { name, check } of system.invariants) {
-      const broken = check(after);
-      if (broken !== undefined) throw new Error(`${name}: ${broken}\n${lines.join('\n')}`);
+    for (const invariant of system.invariants) {
+      const broken = invariant.check(after);
+      if (broken !== undefined) throw new Error(`${invariant.name}: ${broken}\n${lines.join('\n')}`);
     }
     world = after;
   }

@@ -94,6 +94,7 @@ function readNode(pieces: Pieces, key: KeyReader): NodePart {
   };
 }
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- who reads knows what was written there
 function optional<Value extends object | string>(pieces: Pieces, number: number): Value | null {
   return number === none ? null : pieces.piece<Value>(number);
 }
@@ -133,6 +134,7 @@ function readWitness(pieces: Pieces, key: KeyReader): WitnessPart {
   const record = optional<GroupRecord>(pieces, key.word());
   const backup = optional<{ record: GroupRecord | null }>(pieces, key.word());
   const owners = pieces.piece<readonly string[]>(key.word());
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- who reads knows what was written there
   const list = <Value extends object>(count: number): readonly Value[] =>
     Array.from({ length: count }, () => pieces.piece<Value>(key.word()));
   return {

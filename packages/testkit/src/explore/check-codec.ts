@@ -23,7 +23,7 @@ export function checkCodec<State, Choice>(
       compare(textOf(system, state), textOf(system, copy), story);
       const choices = system.choices(state);
       const again = system.choices(copy);
-      compare(choices.map(system.describe).join('\n'), again.map(system.describe).join('\n'), story);
+      compare(linesOf(system, choices), linesOf(system, again), story);
       compared += 1;
       const place = pick(Math.max(1, choices.length));
       const [choice, same] = [choices[place], again[place]];
@@ -34,6 +34,10 @@ export function checkCodec<State, Choice>(
     }
   }
   return compared;
+}
+
+function linesOf<State, Choice>(system: ExplorableSystem<State, Choice>, choices: readonly Choice[]): string {
+  return choices.map((choice) => system.describe(choice)).join('\n');
 }
 
 function keyOf<State, Choice>(system: ExplorableSystem<State, Choice>, state: State): KeyBuffer {

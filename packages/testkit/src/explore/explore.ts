@@ -153,7 +153,7 @@ class Explorer<State, Choice> {
     const state = system.codec.read(this.key);
     let place = 0;
     for (const choice of system.choices(state)) {
-      const label = (system.label ?? system.describe)(choice);
+      const label = system.label?.(choice) ?? system.describe(choice);
       this.labels.set(label, (this.labels.get(label) ?? 0) + 1);
       this.transitions += 1;
       const rule = this.follow(state, choice, number, place);

@@ -39,6 +39,7 @@ export class Pieces {
   }
 
   /** The value with that number. The caller knows what it has put in. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- who asks for a number knows what it was given for
   piece<Value extends Plain>(number: number): Value {
     const value = this.values[number];
     if (value === undefined) throw new TypeError(`There is no piece number ${String(number)}.`);
