@@ -322,7 +322,8 @@ export class Happening extends Deeds {
     for (const side of sides) {
       const { state } = next.nodes[side];
       if (state === null) continue;
-      const own = Math.round(elapsedMs * rates[side] * 10_000) / 10_000;
+      // Rounded up: a timer that was waited for must be due.
+      const own = Math.max(1, Math.ceil(elapsedMs * rates[side] * 10_000 - 1e-6)) / 10_000;
       next = withNode(next, side, { state: this.bench.later(state, own) });
     }
     return next;

@@ -76,7 +76,7 @@ export class PolicyBench {
 
   isDue(state: PolarizationState): boolean {
     const at = this.wakeAt(state);
-    return at !== undefined && at <= clockBase + 1e-3;
+    return at !== undefined && at <= clockBase;
   }
 
   step(node: NodePart, fact: PolarizationFact, asked: number): Outcome {
@@ -100,14 +100,15 @@ export class PolicyBench {
   private take(state: PolarizationState, event: PolarizationEvent): Outcome {
     this.steps += 1;
     const step = this.policy.step(state, event);
-    if (event.kind === 'tick' && step.state === state)
-      throw new Error(`${state.self.nodeId} asks for a tick that changes nothing`);
     const deeds = step.effects.filter(
       (effect): effect is Deed => effect.kind !== 'answer' && effect.kind !== 'report',
     );
     const reports = step.effects.filter((effect) => effect.kind === 'report');
     const said = reports.map(({ because }) => because);
-    return { state: this.pieces.same(later(step.state, 0)), deeds, said };
+    const after = this.pieces.same(later(step.state, 0));
+    if (event.kind === 'tick' && after === state)
+      throw new Error(`node ${state.self.nodeId} asks for a tick that changes nothing`);
+    return { state: after, deeds, said };
   }
 
   later(state: PolarizationState, elapsedMs: number): PolarizationState {
