@@ -19,6 +19,12 @@ const all: readonly Campaign[] = [
     needs: 'vitest.config.ts',
   },
   {
+    name: 'the two nodes and their witness, explored state by state',
+    command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'tools/explore/main.ts', '--nightly'],
+    runs: 1,
+    needs: 'tools/explore/main.ts',
+  },
+  {
     name: 'the demonstration with its faults',
     command: [process.execPath, 'packages/cli/dist/holdfast.js', 'demo'],
     runs: 20,

@@ -6,6 +6,7 @@ import {
   type HealthLevel,
   type NodeRecord,
 } from '../../src/index.js';
+import { isExplored, tellExplored } from '../explore/story.js';
 import { watch } from './checks.js';
 import type { NodeId } from './node.js';
 import { other, World, type WorldOptions } from './world.js';
@@ -88,6 +89,7 @@ function record(id: NodeId, words: readonly string[]): NodeRecord {
 
 /** Runs the story and gives back its whole text, with what happened below the line. */
 export function tell(text: string): string {
+  if (isExplored(text)) return tellExplored(text);
   const [head = ''] = text.split('\n---');
   const story = parse(head);
   const world = new World({ ...story.options, records: story.records });

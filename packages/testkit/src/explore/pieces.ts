@@ -1,0 +1,106 @@
+/** Plain JSON; a key whose value is undefined counts as absent. */
+type Plain = null | boolean | number | string | object;
+
+interface Shape {
+  readonly number: number;
+  readonly keys: readonly string[];
+}
+
+/**
+ * Keeps every JSON value once and gives it a number: equal values, in whatever order their keys stand, are the same object with the same
+ * number. So a state of large parts becomes a key of a few words, equality becomes `===`, and work on a part can be remembered by it.
+ * What a value consists of is kept once as well: a change of one field costs one object.
+ */
+export class Pieces {
+  private readonly values: Plain[] = [];
+  private readonly scalars = new Map<Plain, number>();
+  private readonly composed = new Map<string, number>();
+  /** Only what is kept itself: a table of passing objects would cost the collector more than looking into them again. */
+  private readonly known = new Map<object, number>();
+  private readonly shapes = new Map<string, Shape>();
+
+  /** Values kept so far. */
+  get size(): number {
+    return this.values.length;
+  }
+
+  /** @throws TypeError for functions, symbols and big integers, which JSON does not have. */
+  number(value: Plain): number {
+    if (typeof value !== 'object' || value === null) return this.scalar(value);
+    const known = this.known.get(value);
+    if (known !== undefined) return known;
+    return Array.isArray(value) ? this.list(value) : this.fields(value);
+  }
+
+  /** The one object that is equal to `value`. Nobody may change it. */
+  same<Value extends Plain>(value: Value): Value {
+    // What has the number of a value is equal to it, so it has its type.
+    return this.values[this.number(value)] as Value;
+  }
+
+  /** The value with that number. The caller knows what it has put in. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- who asks for a number knows what it was given for
+  piece<Value extends Plain>(number: number): Value {
+    const value = this.values[number];
+    if (value === undefined) throw new TypeError(`There is no piece number ${String(number)}.`);
+    return value as Value;
+  }
+
+  private scalar(value: Plain): number {
+    const known = this.scalars.get(value);
+    if (known !== undefined) return known;
+    if (value !== null && !['boolean', 'number', 'string'].includes(typeof value))
+      throw new TypeError(`A piece is plain JSON, not a ${typeof value}.`);
+    const number = this.values.push(value) - 1;
+    this.scalars.set(value, number);
+    return number;
+  }
+
+  private list(value: readonly unknown[]): number {
+    let key = '';
+    for (const item of value) key += `,${String(this.number(item as Plain))}`;
+    const known = this.composed.get(`[${key}`);
+    if (known !== undefined) return known;
+    const made = value.map((item) => this.same(item as Plain));
+    return this.keep(`[${key}`, made);
+  }
+
+  private fields(value: object): number {
+    const record = value as Readonly<Record<string, Plain | undefined>>;
+    const shape = this.shapeOf(record);
+    let key = String(shape.number);
+    for (const name of shape.keys) {
+      const field = record[name];
+      key += field === undefined ? ',' : `,${String(this.number(field))}`;
+    }
+    const known = this.composed.get(key);
+    if (known !== undefined) return known;
+    const made: Record<string, Plain> = {};
+    for (const name of shape.keys) {
+      const field = record[name];
+      if (field !== undefined) made[name] = this.same(field);
+    }
+    return this.keep(key, made);
+  }
+
+  private keep(key: string, made: object): number {
+    const number = this.values.push(made) - 1;
+    this.composed.set(key, number);
+    this.known.set(made, number);
+    return number;
+  }
+
+  /** One shape for all orders of the same keys; keys without a value do not count. */
+  private shapeOf(record: Readonly<Record<string, Plain | undefined>>): Shape {
+    const keys = Object.keys(record);
+    const text = keys.join('\n');
+    const known = this.shapes.get(text);
+    if (known !== undefined && keys.every((name) => record[name] !== undefined)) return known;
+    const sorted = keys.filter((name) => record[name] !== undefined).sort();
+    const canonical = sorted.join('\n');
+    const shape = this.shapes.get(canonical) ?? { number: this.shapes.size, keys: sorted };
+    this.shapes.set(canonical, shape);
+    if (sorted.length === keys.length) this.shapes.set(text, shape);
+    return shape;
+  }
+}
