@@ -26,20 +26,25 @@ const snapshot: MirroringHeatSnapshot = {
 };
 
 const times: number[] = [];
+const processor: number[] = [];
 for (let round = 0; round < rounds; round += 1) {
   const before = performance.now();
+  const used = process.cpuUsage();
   const { rows, expectedWarmShare } = selectHotBlocks(snapshot, {
     tuning: mirroringDefaults,
     budgetBytes: blocks * 4_096 * 0.1,
     isMirrored: (block) => block % 11 === 0,
   });
   times.push(performance.now() - before);
+  const { user, system } = process.cpuUsage(used);
+  processor.push((user + system) / 1_000);
   const share = Math.round(expectedWarmShare * 100);
   console.log(
-    `round ${round + 1}: ${Math.round(times.at(-1) ?? 0)} ms, ${rows.length} blocks chosen, ${share} % of the reads`,
+    `round ${round + 1}: ${Math.round(times.at(-1) ?? 0)} ms, processor ${Math.round(processor.at(-1) ?? 0)} ms, ${rows.length} blocks chosen, ${share} % of the reads`,
   );
 }
-times.sort((a, b) => a - b);
+const median = (values: readonly number[]): number =>
+  Math.round([...values].sort((a, b) => a - b)[values.length >> 1] ?? 0);
 console.log(
-  `1,000,000 blocks scored and selected: median ${Math.round(times[times.length >> 1] ?? 0)} ms, best ${Math.round(times[0] ?? 0)} ms`,
+  `1,000,000 blocks scored and selected: median ${median(times)} ms, processor time ${median(processor)} ms, best ${Math.round(Math.min(...times))} ms`,
 );

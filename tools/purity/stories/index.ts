@@ -3,6 +3,8 @@ import { latencyFailbackStories } from './latency-failback.js';
 import { mediatorFallbackStories } from './mediator-fallback.js';
 import { plannedFailoverStories } from './planned-failover.js';
 import { poolDevicesStories } from './pool-devices.js';
+import { pooledMemoryFtStories } from './pooled-memory-ft.js';
+import { selectiveMirroringStories } from './selective-mirroring.js';
 import { swapRecoveryStories } from './swap-recovery.js';
 import { ttlPolarizationStories } from './ttl-polarization.js';
 
@@ -13,6 +15,8 @@ export function allStories(): Story[] {
     ...mediatorFallbackStories(),
     ...plannedFailoverStories(),
     ...poolDevicesStories(),
+    ...pooledMemoryFtStories(),
+    ...selectiveMirroringStories(),
     ...swapRecoveryStories(),
     ...ttlPolarizationStories(),
   ];

@@ -2,6 +2,7 @@ import { latencyFailback } from './latency-failback/step.js';
 import { mediatorFallback } from './mediator-fallback/step.js';
 import { plannedFailover } from './planned-failover/step.js';
 import { poolDevices } from './pool-devices/step.js';
+import { pooledMemoryFt } from './pooled-memory-ft/step.js';
 import { selectiveMirroring } from './selective-mirroring/step.js';
 import { swapRecovery } from './swap-recovery/step.js';
 import { ttlPolarization } from './ttl-polarization/step.js';
@@ -12,6 +13,7 @@ export const policies = [
   mediatorFallback,
   plannedFailover,
   poolDevices,
+  pooledMemoryFt,
   selectiveMirroring,
   swapRecovery,
   ttlPolarization,

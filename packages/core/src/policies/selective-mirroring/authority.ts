@@ -3,6 +3,8 @@ import type { Turn } from './turn.js';
 import { emptyCache } from './evict.js';
 import { handedOver, isHandedOver } from './failback.js';
 import { granted, notGranted } from './takeover.js';
+import type { MirroringReason } from './reasons.js';
+import { greetAll } from './remotes.js';
 import { clearSite, refuseWrites } from './writes.js';
 
 /** One question at a time; the newest word about a site replaces an older one that has not been said. */
@@ -99,9 +101,16 @@ function confirmed(turn: Turn, epoch: number): void {
     turn.save({ version: 1, groupId, nodeId, role: 'owner', epoch }, 'owner', because);
     if (turn.guards.recordIsDurableFirst) return;
   }
-  turn.patch({ mode: record.takenOver === undefined ? 'owner' : 'tookOver' });
+  becomeOwner(turn, because);
+}
+
+/** Durable and confirmed: clients may write, and caches that wait may be filled. */
+export function becomeOwner(turn: Turn, because: MirroringReason): void {
+  const mode = turn.state.record.takenOver === undefined ? 'owner' : 'tookOver';
+  turn.patch({ mode });
   turn.report('info', because);
   turn.setService('open', because);
+  if (mode === 'owner') greetAll(turn);
 }
 
 function onOwned(turn: Turn, request: MirroringAuthorityRequest, answer: Owned): void {
@@ -130,6 +139,7 @@ export function stepDown(turn: Turn, owner: MirroringSite, epoch: number): void 
   emptyCache(turn);
   turn.patchOwner({
     remotes: {},
+    greetings: {},
     batches: {},
     queue: [],
     blocks: { count: 0, pages: {} },

@@ -140,9 +140,9 @@ export function validateMirroringOptions(options: MirroringOptions): void {
     cacheBytes: options.cacheBytes,
   }, 'Give a whole number; 0 for a site that caches nothing.');
   checkTimes(tuning);
-  require(record.version === 1, 'record.version = 1', {
-    version: record.version,
-  }, 'This release reads version 1 only; nothing was overwritten.');
+  // A journal of another release is not bound by the type.
+  const version: number = record.version;
+  require(version === 1, 'record.version = 1', { version }, 'This release reads version 1 only; nothing was overwritten.');
   require(record.groupId === options.groupId &&
     record.nodeId === options.nodeId, 'the record is of this node', {
     epoch: record.epoch,

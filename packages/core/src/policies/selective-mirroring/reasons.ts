@@ -120,7 +120,7 @@ const say = explainWith<MirroringReason>({
     `write ${it.version} of block ${it.block} is noted; ${it.cached ? 'the copy is as new' : 'there is no copy of it any more'}`,
   evicted: (it) => `${it.blocks} copies, ${it.sizeBytes} bytes, leave the cache: ${it.cause}`,
   generation: (it) =>
-    `${it.site} begins generation ${it.generation} in this cache; ${it.forgotten} older copies are forgotten`,
+    `site ${it.site} begins generation ${it.generation} in this cache; ${it.forgotten} older copies are forgotten`,
   'said-hello': (it) =>
     `this cache has room for ${it.capacityBytes} bytes and holds ${it.cachedBlocks} blocks`,
   'attempt-failed': (it) =>
@@ -137,7 +137,7 @@ const say = explainWith<MirroringReason>({
   'fail-back': (it) =>
     `the volume goes back to ${it.to} (${it.phase}); there through write ${it.throughVersion}`,
   'fail-back-stopped': (it) => `the volume stays here instead of going back to ${it.to}: ${it.detail}`,
-  'handed-over': (it) => `${it.to} owns the volume from epoch ${it.epoch} on`,
+  'handed-over': (it) => `site ${it.to} owns the volume from epoch ${it.epoch} on`,
   'heat-dump': (it) =>
     `the list of hot blocks (version ${it.version}) is written down every ${ms(it.intervalMs)}, so that a restart begins warm`,
   moved: (it) => `the ${it.blocks} blocks that client ${it.client} uses are at ${it.to}, so it may go there`,

@@ -38,6 +38,13 @@ export function onHello(
   shrinkToBudget(turn);
 }
 
+/** The first word of an owner to the caches that have waited for one. */
+export function greetAll(turn: Turn): void {
+  const { greetings } = turn.owner;
+  turn.patchOwner({ greetings: {} });
+  for (const [site, message] of Object.entries(greetings)) onHello(turn, site, message);
+}
+
 function sendOpen(turn: Turn, site: MirroringSite): void {
   const remote = turn.owner.remotes[site];
   if (remote === undefined) return;
@@ -62,6 +69,8 @@ export function onOpened(turn: Turn, from: MirroringSite, generation: string): v
     return;
   }
   turn.patchRemote(from, { phase: 'ready' });
+  // There is room now that the last choice knew nothing of.
+  turn.patchOwner({ selectAt: turn.at });
   clearSite(turn, from);
 }
 

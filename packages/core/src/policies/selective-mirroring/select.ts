@@ -78,9 +78,11 @@ export function selectHotBlocks(snapshot: MirroringHeatSnapshot, rules: HotBlock
   let remaining = rules.budgetBytes;
   let count = 0;
   let smallest = Number.MAX_SAFE_INTEGER;
-  for (const row of rows) smallest = Math.min(smallest, snapshot.sizeBytes[row] ?? 0);
-  for (const row of rows) {
-    if (remaining < smallest) break;
+  for (let index = 0; index < rows.length; index += 1) {
+    smallest = Math.min(smallest, snapshot.sizeBytes[rows[index] ?? 0] ?? 0);
+  }
+  for (let index = 0; index < rows.length && remaining >= smallest; index += 1) {
+    const row = rows[index] ?? 0;
     const sizeBytes = snapshot.sizeBytes[row] ?? 0;
     if (sizeBytes > remaining) continue;
     remaining -= sizeBytes;
@@ -141,8 +143,8 @@ function sortDescending(keys: Uint32Array, rows: Uint32Array): Uint32Array {
   let fromRows = rows;
   for (const shift of [0, 16]) {
     const starts = new Uint32Array(digits);
-    for (const key of fromKeys) {
-      const digit = digits - 1 - ((key >>> shift) & 0xffff);
+    for (let index = 0; index < fromKeys.length; index += 1) {
+      const digit = digits - 1 - (((fromKeys[index] ?? 0) >>> shift) & 0xffff);
       starts[digit] = (starts[digit] ?? 0) + 1;
     }
     let before = 0;

@@ -51,7 +51,8 @@ export function serveMirroredRead(
     return { from: 'nowhere-yet', neededVersion: floor, explanation };
   }
   const detail = intact ? miss : 'damaged';
-  const explanation = `Block ${block} is read from the slow copy at version ${slowVersion}: the cached one is ${detail}.`;
+  const why = detail === 'not cached' ? 'there is no copy in the cache' : `the cached one is ${detail}`;
+  const explanation = `Block ${block} is read from the slow copy at version ${slowVersion}: ${why}.`;
   return { from: 'slow-copy', version: slowVersion, miss, explanation };
 }
 

@@ -34,6 +34,7 @@ export function initialState(options: MirroringOptions, at: Millis): MirroringSt
       batchesSent: 0,
       generations: 0,
       remotes: {},
+      greetings: {},
       writes: {},
       link: { bytesPerMs: UNMEASURED_BYTES_PER_MS, tokens: tuning.batchBytesMax, at },
       expectedWarmShare: 0,

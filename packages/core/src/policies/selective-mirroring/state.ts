@@ -5,6 +5,7 @@ import type { MirroringHeatVersion } from './heat.js';
 import type { MirroringTuning } from './options.js';
 import type {
   MirroringAuthorityRequest,
+  MirroringHello,
   MirroringMode,
   MirroringRecord,
   MirroringService,
@@ -92,6 +93,8 @@ export interface OwnerBook {
   readonly batchesSent: number;
   readonly generations: number;
   readonly remotes: Readonly<Record<MirroringSite, RemoteCache>>;
+  /** Caches that introduced themselves before this node knew that it is the owner. */
+  readonly greetings: Readonly<Record<MirroringSite, MirroringHello>>;
   readonly writes: Readonly<Record<string, HeldWrite>>;
   readonly link: { readonly bytesPerMs: number; readonly tokens: number; readonly at: Millis };
   readonly expectedWarmShare: number;

@@ -1,5 +1,5 @@
 import type { Policy, Step } from '../../kernel/policy.js';
-import { doubt, onAnswer } from './authority.js';
+import { becomeOwner, doubt, onAnswer } from './authority.js';
 import { shrinkToBudget } from './budget.js';
 import { blockIn } from './blocks.js';
 import {
@@ -26,7 +26,7 @@ import { settle, wakeAt } from './settle.js';
 import { boot, initialState } from './start.js';
 import type { MirroringState } from './state.js';
 import { onAttemptFailed, onAttemptSucceeded, tookOver } from './takeover.js';
-import { Turn } from './turn.js';
+import { Turn, without } from './turn.js';
 import type { MirroringEffect, MirroringEvent, MirroringMessage } from './types.js';
 import { onTold, onWrite } from './writes.js';
 
@@ -92,8 +92,7 @@ function handle(turn: Turn, event: MirroringEvent): void {
       onPressure(turn, event.keepBytes);
       break;
     case 'copy-damaged':
-      if (blockIn(turn.cache.blocks, event.block) === undefined) turn.absorb('damage of a copy that is gone');
-      else evict(turn, [event.block], 'damaged');
+      onDamaged(turn, event.block);
       break;
     case 'slow-copy-applied':
       onApplied(turn, event.throughVersion);
@@ -116,6 +115,11 @@ function handle(turn: Turn, event: MirroringEvent): void {
 
 type EventOf<Kind extends MirroringEvent['kind']> = Extract<MirroringEvent, { kind: Kind }>;
 
+function onDamaged(turn: Turn, block: number): void {
+  if (blockIn(turn.cache.blocks, block) === undefined) turn.absorb('damage of a copy that is gone');
+  else evict(turn, [block], 'damaged');
+}
+
 /** The first heat after a start chooses at once; later ones wait for their time. */
 function onHeat(turn: Turn, { heat }: EventOf<'heat-published'>): void {
   const known = turn.owner.heat;
@@ -134,7 +138,10 @@ function onLink(turn: Turn, bytesPerMs: number): void {
 
 function onPeerLost(turn: Turn, peer: string, detail: string): void {
   if (turn.state.mode === 'owner') loseSite(turn, peer, detail);
-  else if (turn.state.failBack?.to === peer) stopFailBack(turn, detail);
+  else {
+    turn.patchOwner({ greetings: without(turn.owner.greetings, peer) });
+    if (turn.state.failBack?.to === peer) stopFailBack(turn, detail);
+  }
 }
 
 function onPersisted(turn: Turn, effect: string): void {
@@ -148,9 +155,7 @@ function onPersisted(turn: Turn, effect: string): void {
   if (then === 'took-over' && turn.state.mode === 'claiming') tookOver(turn);
   if (then === 'owner' && turn.state.mode === 'starting') {
     const because = { kind: 'confirmed', epoch: record.epoch } as const;
-    turn.patch({ mode: 'owner' });
-    turn.report('info', because);
-    turn.setService('open', because);
+    becomeOwner(turn, because);
   }
 }
 
@@ -191,7 +196,7 @@ function onMessage(turn: Turn, from: string, message: MirroringMessage, damaged:
   switch (message.kind) {
     case 'hello':
       if (mode === 'owner') onHello(turn, from, message);
-      else turn.absorb('hello to no owner');
+      else turn.patchOwner({ greetings: { ...turn.owner.greetings, [from]: message } });
       return;
     case 'stale-epoch':
       doubt(turn, message.epoch);

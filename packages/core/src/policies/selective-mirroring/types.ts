@@ -85,6 +85,8 @@ export type MirroringMessage =
   /** The volume is yours, as soon as the authority says so too. */
   | { readonly kind: 'your-turn'; readonly epoch: number };
 
+export type MirroringHello = Extract<MirroringMessage, { readonly kind: 'hello' }>;
+
 /** What is asked of the authority: a witness, a lease, a quorum. It answers only what is durable there. */
 export type MirroringAuthorityRequest =
   /** Is this node still the owner of this epoch? If so, trust no cache until told otherwise. */
