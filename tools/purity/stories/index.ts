@@ -1,7 +1,8 @@
 import { type Story } from '../story.js';
+import { resourceReservationStories } from './resource-reservation.js';
 import { ttlPolarizationStories } from './ttl-polarization.js';
 
 /** Stories for every policy of core: enough events to pass through its main branches. */
 export function allStories(): Story[] {
-  return [...ttlPolarizationStories()];
+  return [...resourceReservationStories(), ...ttlPolarizationStories()];
 }

@@ -1,4 +1,5 @@
+import { resourceReservation } from './resource-reservation/step.js';
 import { ttlPolarization } from './ttl-polarization/step.js';
 
 /** Every policy of this package, for tools that list or document them. */
-export const policies = [ttlPolarization] as const;
+export const policies = [resourceReservation, ttlPolarization] as const;

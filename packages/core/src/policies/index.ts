@@ -1,2 +1,3 @@
+export * from './resource-reservation/index.js';
 export * from './ttl-polarization/index.js';
 export { policies } from './all.js';
