@@ -73,7 +73,7 @@ describe('placement against a solver that tries everything', () => {
         }
       }
     }
-  });
+  }, 20_000 + 10 * numRuns);
 });
 
 function sumSuffices({ inventory, impacted }: SmallCase): boolean {
