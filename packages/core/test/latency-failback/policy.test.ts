@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import {
   describeFailback,
@@ -41,7 +42,7 @@ function someStates(): ReadonlyMap<string, readonly LatencyFailbackState[]> {
       const { policy } = system;
       if (policy !== undefined) {
         const list = found.get(policy.phase) ?? [];
-        found.set(policy.phase, list.length < 12 ? [...list, policy] : [...list.slice(1), policy]);
+        found.set(policy.phase, list.length < 4 ? [...list, policy] : [...list.slice(1), policy]);
       }
       random = (random * 48_271) % 0x7fff_ffff;
       const isAdverse = random % 11 === 0;
@@ -130,6 +131,17 @@ function everyFact(effect: string): readonly LatencyFailbackFact[] {
   ];
 }
 
+/** A field that is absent and one that is undefined are the same to a state. */
+function withoutAbsent(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutAbsent);
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, part]) => part !== undefined)
+      .map(([name, part]) => [name, withoutAbsent(part)]),
+  );
+}
+
 function freeze<Value>(value: Value): Value {
   if (typeof value === 'object' && value !== null) Object.values(value).forEach(freeze);
   return Object.freeze(value);
@@ -158,10 +170,16 @@ describe('the policy', () => {
           at: state.now,
           sequence: 5_000,
         });
-        for (const invariant of latencyFailback.invariants)
-          expect(invariant.check(next), `${state.phase} ${fact.kind} ${invariant.name}`).toBeUndefined();
+        const wrong = latencyFailback.invariants.flatMap((invariant) => {
+          const broken = invariant.check(next);
+          return broken === undefined ? [] : [`${invariant.name}: ${broken}`];
+        });
+        expect(wrong, `${state.phase} ${fact.kind}`).toEqual([]);
         for (const { because } of effects) expect(explainFailback(because)).toMatch(/^[A-Z][^]*\.$/);
-        expect(JSON.parse(JSON.stringify(next))).toEqual(next);
+        expect(
+          isDeepStrictEqual(withoutAbsent(JSON.parse(JSON.stringify(next))), withoutAbsent(next)),
+          fact.kind,
+        ).toBe(true);
         const at = latencyFailback.wakeAt(next);
         if (at === undefined) continue;
         const later = latencyFailback.step(next, {
@@ -172,7 +190,7 @@ describe('the policy', () => {
         expect(latencyFailback.wakeAt(later) ?? Infinity).toBeGreaterThan(at);
       }
     }
-  });
+  }, 30_000);
 
   test('counts answers that nobody awaits, epochs of the past and numbers that are none', () => {
     const { policy } = calm(start(afterSwap(plenty), soundRules), soundRules);
