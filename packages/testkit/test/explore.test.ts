@@ -177,6 +177,20 @@ describe('pieces', () => {
     );
   });
 
+  test.each([
+    [{}, { '': 1 }],
+    [{ 'a\nb': 1 }, { a: 1, b: 1 }],
+    [
+      { '1:a': 1, b: 1 },
+      { '1': 1, ':ab': 1 },
+    ],
+  ])('tell %j from %j', (one, other) => {
+    const pieces = new Pieces();
+    expect(pieces.same(one)).toEqual(one);
+    expect(pieces.same(other)).toEqual(other);
+    expect(pieces.number(one)).not.toBe(pieces.number(other));
+  });
+
   test('refuse what is no JSON', () => {
     expect(() => new Pieces().number({ run: () => 1 })).toThrow(TypeError);
     expect(() => new Pieces().piece(3)).toThrow(TypeError);

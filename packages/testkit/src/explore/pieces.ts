@@ -93,14 +93,21 @@ export class Pieces {
   /** One shape for all orders of the same keys; keys without a value do not count. */
   private shapeOf(record: Readonly<Record<string, Plain | undefined>>): Shape {
     const keys = Object.keys(record);
-    const text = keys.join('\n');
+    const text = asText(keys);
     const known = this.shapes.get(text);
     if (known !== undefined && keys.every((name) => record[name] !== undefined)) return known;
     const sorted = keys.filter((name) => record[name] !== undefined).sort();
-    const canonical = sorted.join('\n');
+    const canonical = asText(sorted);
     const shape = this.shapes.get(canonical) ?? { number: this.shapes.size, keys: sorted };
     this.shapes.set(canonical, shape);
     if (sorted.length === keys.length) this.shapes.set(text, shape);
     return shape;
   }
+}
+
+/** With the lengths before them, so that no name and no mark within one makes two lists look alike. */
+function asText(names: readonly string[]): string {
+  let text = '';
+  for (const name of names) text += `${String(name.length)}:${name}`;
+  return text;
 }
