@@ -2,7 +2,7 @@ import { checkCodec, describeExploration, explore } from '@holdfast/testkit';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../../src/index.js';
-import { mutants } from './mutants.js';
+import { mutants, quickMutants } from './mutants.js';
 import { elsewhere, equivalent } from './mutants-elsewhere.js';
 import { PolarizationSystem } from './polarization.js';
 import { scenes, sizes, statesOf } from './scenes.js';
@@ -26,7 +26,7 @@ describe('two policies, a link, a witness, and what may happen to them', () => {
     },
   );
 
-  test('a state is its key: read back, it behaves the same', () => {
+  test('a state is its key: read back, it behaves the same', { timeout: 60_000 }, () => {
     const prng = new Prng(11);
     for (const index of [1, 3, 9, 13]) {
       const scene = scenes[index]!;
@@ -48,11 +48,8 @@ describe('two policies, a link, a witness, and what may happen to them', () => {
   });
 });
 
-/** Those that take longer are looked for by `npm run explore`. */
-const quick = mutants.filter(({ within }) => within <= 10_000);
-
 describe('a rule that is left out is missed', () => {
-  test.each(quick.map((mutant) => [mutant.name, mutant] as const))(
+  test.each(quickMutants.map((mutant) => [mutant.name, mutant] as const))(
     '%s',
     { timeout: 60_000 },
     (_name, mutant) => {

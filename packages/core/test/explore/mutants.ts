@@ -176,3 +176,7 @@ export const dataMutants: readonly Mutant[] = [
 ];
 
 export const mutants: readonly Mutant[] = [...policyMutants, ...witnessMutants, ...dataMutants];
+
+/** Those that every test run looks for. The others take too long for that: `npm run explore -- --mutants` looks for them. */
+export const quickMutants: readonly Mutant[] = mutants.filter(({ within }) => within <= 10_000);
+export const slowMutants: readonly Mutant[] = mutants.filter((mutant) => !quickMutants.includes(mutant));
