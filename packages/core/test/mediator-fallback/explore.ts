@@ -7,7 +7,7 @@ import {
   type MediatorFallbackState,
   type MediatorSight,
 } from '../../src/index.js';
-import { newPlay, Play, playing, wellFacts, type Member, type World, type WorldSetting } from './world.js';
+import { newPlay, Play, playing, wellFacts, type World, type WorldSetting } from './world.js';
 
 /** Time stands still except where a choice moves it; probes are replaced by what the members see. */
 export const exploringTiming = {
@@ -164,7 +164,7 @@ function still(place: Place): Place {
         ...(saving?.retryAt === undefined ? {} : { saving: { ...saving, retryAt: 0 } }),
       };
       delete (state as { idleSince?: number }).idleSince;
-      return [id, { ...member, at: 0, state, serves: 'mirrored' } as Member];
+      return [id, { ...member, at: 0, state, serves: 'mirrored' }];
     }),
   );
   const packets = world.packets.filter(({ message }) => message.kind !== 'report');

@@ -230,7 +230,7 @@ export class Play {
 /** A group that mirrors, before anything has happened. */
 export function newPlay(setting: WorldSetting): Play {
   const mediators = Object.fromEntries(
-    setting.mediators.map((id) => [id, { up: true, generation: 0, members: [] } as Mediator]),
+    setting.mediators.map((id) => [id, { up: true, generation: 0, members: [] }]),
   );
   const play = new Play(
     { members: {}, mediators, cuts: [], packets: [] },

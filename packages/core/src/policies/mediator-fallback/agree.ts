@@ -152,14 +152,29 @@ export function onRefuse(turn: Turn, { version, highest, current }: Message<'ref
   );
 }
 
+function isPromised(state: MediatorFallbackState): boolean {
+  const { proposal, inSync, self } = state;
+  const isByAll = inSync.every((node) => node === self.nodeId || proposal?.acks.includes(node) === true);
+  return isByAll && mayAgree(state) && isCoordinator(state);
+}
+
+/** When a mediator is to be told again. Only what would happen is waited for: a tick that changes nothing would never end. */
+export function enrolmentDueAt(state: MediatorFallbackState): Millis | undefined {
+  const { proposal, record, saving } = state;
+  const { pending } = record;
+  if (saving !== undefined || proposal === undefined || pending?.version !== proposal.version)
+    return undefined;
+  const isOpen = pending.model.kind === 'mediator' && !proposal.enrolled && proposal.enrol === undefined;
+  return isOpen && isPromised(state) ? proposal.enrolAt : undefined;
+}
+
 /** All have promised: the coordinator's own disk makes it so. A mediator is told first how the group stands. */
 export function commitIfPromised(turn: Turn): void {
   const { state } = turn;
-  const { proposal, record, inSync, self, saving } = state;
+  const { proposal, record, inSync, saving } = state;
   const { pending } = record;
   if (saving !== undefined || proposal === undefined || pending?.version !== proposal.version) return;
-  if (!mayAgree(state) || !isCoordinator(state)) return;
-  if (!inSync.every((node) => node === self.nodeId || proposal.acks.includes(node))) return;
+  if (!isPromised(state)) return;
   if (pending.model.kind === 'mediator' && !proposal.enrolled) {
     if (proposal.enrol === undefined && turn.at >= proposal.enrolAt) enrol(turn, pending.model.id);
     return;

@@ -1,5 +1,12 @@
 import type { Millis } from '../../kernel/time.js';
-import { abortIfLate, agreeDueAt, commitIfPromised, proposeIfWanted, sayAgainIfDue } from './agree.js';
+import {
+  abortIfLate,
+  agreeDueAt,
+  commitIfPromised,
+  enrolmentDueAt,
+  proposeIfWanted,
+  sayAgainIfDue,
+} from './agree.js';
 import { decideIfDue, detachIfDenied, faultDueAt } from './fault.js';
 import { retryPersistIfDue } from './persisted.js';
 import { probeDueAt, probeIfDue, reportDueAt, tellReport } from './probes.js';
@@ -35,10 +42,7 @@ const due: readonly ((state: MediatorFallbackState) => Millis | undefined)[] = [
   returnDueAt,
   enrolDueAt,
   agreeDueAt,
-  (state) => {
-    const { proposal } = state;
-    return proposal === undefined || proposal.enrolled ? undefined : proposal.enrolAt + 1;
-  },
+  enrolmentDueAt,
 ];
 
 /** When `step` wants a tick, if nothing else happens before. */
