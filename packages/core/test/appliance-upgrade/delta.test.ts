@@ -59,7 +59,12 @@ describe('when the deltas are small enough', () => {
   test('a small delta on a slow link is not small enough', () => {
     const passes = [{ movedBytes: 16_000_000, tookMs: 1_600_000 }];
     expect(judgeDelta(passes, rule).kind).toBe('another-pass');
-    expect(judgeDelta(Array.from({ length: 5 }, () => passes[0]!), rule).kind).toBe('does-not-converge');
+    expect(
+      judgeDelta(
+        Array.from({ length: 5 }, () => passes[0]!),
+        rule,
+      ).kind,
+    ).toBe('does-not-converge');
   });
 
   test('the slowest rate seen counts: a fast pass after a slow one promises nothing', () => {
@@ -79,8 +84,14 @@ describe('options', () => {
   const base = { ...applianceUpgradeDefaults, groupId: 'g', nodeId: 'lcm', incarnation: 1 };
   const { timing, delta } = applianceUpgradeDefaults;
   test.each([
-    [{ timing: { ...timing, healthTimeoutMs: 400_000 } }, 'healthTimeoutMs <= switchoverBudgetMs does not hold: healthTimeoutMs = 400000'],
-    [{ delta: { ...delta, finalDeltaTargetMs: 80_000 } }, 'finalDeltaTargetMs <= switchoverBudgetMs / 4 does not hold'],
+    [
+      { timing: { ...timing, healthTimeoutMs: 400_000 } },
+      'healthTimeoutMs <= switchoverBudgetMs does not hold: healthTimeoutMs = 400000',
+    ],
+    [
+      { delta: { ...delta, finalDeltaTargetMs: 80_000 } },
+      'finalDeltaTargetMs <= switchoverBudgetMs / 4 does not hold',
+    ],
     [{ tries: 0 }, 'tries >= 1 does not hold'],
     [{ timing: { ...timing, retryMs: 0 } }, 'retryMs > 0 does not hold'],
   ])('%#', (change, message) => {
@@ -90,7 +101,9 @@ describe('options', () => {
   test('a record or a state of another version is refused and left alone', () => {
     const record = JSON.parse('{"version":2,"kind":"upgrade"}') as UpgradeRecord;
     expect(() => applianceUpgrade.init({ ...base, record }, 0)).toThrow('version 2');
-    const state = { ...applianceUpgrade.init(base, 0), version: 7 } as unknown as Parameters<typeof applianceUpgrade.step>[0];
+    const state = { ...applianceUpgrade.init(base, 0), version: 7 } as unknown as Parameters<
+      typeof applianceUpgrade.step
+    >[0];
     expect(() => applianceUpgrade.step(state, { kind: 'tick', at: 0, sequence: 1 })).toThrow('version 7');
   });
 });

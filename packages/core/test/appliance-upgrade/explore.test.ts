@@ -21,8 +21,16 @@ interface System {
   readonly open: readonly { readonly life: number; readonly effect: Run }[];
   readonly writing: readonly UpgradeEffect[];
   readonly waiting: readonly Run[];
-  readonly first: { readonly serves: boolean; readonly content: 'old' | 'expanded'; readonly hasSnapshot: boolean };
-  readonly second: { readonly serves: boolean; readonly content: 'none' | 'old' | 'expanded'; readonly isCutOff: boolean };
+  readonly first: {
+    readonly serves: boolean;
+    readonly content: 'old' | 'expanded';
+    readonly hasSnapshot: boolean;
+  };
+  readonly second: {
+    readonly serves: boolean;
+    readonly content: 'none' | 'old' | 'expanded';
+    readonly isCutOff: boolean;
+  };
   readonly identity: { readonly owner: 'first' | 'second'; readonly epoch: number };
   readonly troubles: number;
   readonly words: number;
@@ -89,11 +97,13 @@ function choices(system: System): readonly Choice[] {
     if (mayFail) found.push({ kind: 'failed', index: 0 }, { kind: 'unheard', index: 0 });
   }
   if (mayFail && system.durable !== undefined && record?.end === undefined) found.push({ kind: 'crash' });
-  if (mayFail && system.state.running !== undefined && system.writing.length === 0) found.push({ kind: 'time-out' });
+  if (mayFail && system.state.running !== undefined && system.writing.length === 0)
+    found.push({ kind: 'time-out' });
   const waits = system.state.confirmBy !== undefined && system.writing.length === 0;
   if (waits) found.push({ kind: 'confirm' });
   if (waits || (mayFail && record?.end === undefined && system.words < 1)) found.push({ kind: 'abort' });
-  if (found.length === 0 && applianceUpgrade.wakeAt(system.state) !== undefined) found.push({ kind: 'time-out' });
+  if (found.length === 0 && applianceUpgrade.wakeAt(system.state) !== undefined)
+    found.push({ kind: 'time-out' });
   return found;
 }
 
@@ -111,13 +121,24 @@ function apply(system: System, choice: Choice): System {
     case 'crash': {
       const incarnation = system.incarnation + 1;
       const state = boot(system.durable, incarnation);
-      const next = { ...system, state, incarnation, sequence: 0, writing: [], waiting: [], troubles: system.troubles + 1 };
+      const next = {
+        ...system,
+        state,
+        incarnation,
+        sequence: 0,
+        writing: [],
+        waiting: [],
+        troubles: system.troubles + 1,
+      };
       return give(next, { kind: 'tick' });
     }
     case 'confirm':
       return give(system, { kind: 'command', commandId: 'c', command: { kind: 'confirm' } });
     case 'abort':
-      return give({ ...system, words: system.words + 1 }, { kind: 'command', commandId: 'c', command: { kind: 'abort', acceptLoss: true } });
+      return give(
+        { ...system, words: system.words + 1 },
+        { kind: 'command', commandId: 'c', command: { kind: 'abort', acceptLoss: true } },
+      );
     case 'time-out': {
       const wakeAt = applianceUpgrade.wakeAt(system.state) ?? 0;
       const isFree = system.state.running === undefined;
@@ -134,9 +155,11 @@ function comeAbout(system: System, { kind, index }: Extract<Choice, { index: num
   const open = system.open.filter((_, at) => at !== index);
   const troubles = system.troubles + (kind === 'done' ? 0 : 1);
   const { effect } = taken;
-  const acted = kind === 'failed' ? { ...system, open, troubles } : act({ ...system, open, troubles }, effect);
+  const acted =
+    kind === 'failed' ? { ...system, open, troubles } : act({ ...system, open, troubles }, effect);
   if (kind === 'unheard' || taken.life !== system.incarnation) return acted;
-  if (kind === 'failed') return give(acted, { kind: 'step-failed', effect: effect.id, cause: 'retry', detail: 'x' });
+  if (kind === 'failed')
+    return give(acted, { kind: 'step-failed', effect: effect.id, cause: 'retry', detail: 'x' });
   return give(acted, { kind: 'step-done', effect: effect.id, movedBytes: 1, tookMs: 1 });
 }
 
@@ -158,7 +181,10 @@ function act(system: System, { action, identityEpoch }: Run): System {
     case 'take-identity':
     case 'return-identity':
       if (identityEpoch <= identity.epoch) return system;
-      return { ...system, identity: { owner: action === 'take-identity' ? 'second' : 'first', epoch: identityEpoch } };
+      return {
+        ...system,
+        identity: { owner: action === 'take-identity' ? 'second' : 'first', epoch: identityEpoch },
+      };
     case 'start-second':
       // An older start that comes late is refused there.
       if (identityEpoch < identity.epoch || second.isCutOff) return system;
@@ -188,7 +214,11 @@ function act(system: System, { action, identityEpoch }: Run): System {
 /** Names of effects do not matter, so that states which differ by them alone are one. */
 function key(system: System): string {
   const { sequence: _sequence, incarnation, open, ...rest } = system;
-  const slim = open.map(({ life, effect: { action, identityEpoch } }) => [life === incarnation, action, identityEpoch]);
+  const slim = open.map(({ life, effect: { action, identityEpoch } }) => [
+    life === incarnation,
+    action,
+    identityEpoch,
+  ]);
   return JSON.stringify([rest, slim], (name, value: unknown) => (name === 'because' ? undefined : value))
     .replace(/g\/lcm\/[\d/]+/g, '#')
     .replace(/"incarnation":\d+/g, '');
@@ -215,7 +245,9 @@ describe('every failure, silence, crash and abort, two at a time', () => {
       }
       layer = next;
     }
-    process.stdout.write(`${String(seen.size)} states, ${String(depth)} deep, ends ${JSON.stringify(ends)}\n`);
+    process.stdout.write(
+      `${String(seen.size)} states, ${String(depth)} deep, ends ${JSON.stringify(ends)}\n`,
+    );
     expect(seen.size).toBeGreaterThan(2_000);
     expect(ends.completed).toBeGreaterThan(0);
     expect(ends.reverted).toBeGreaterThan(0);
@@ -225,8 +257,10 @@ describe('every failure, silence, crash and abort, two at a time', () => {
 function end({ state, first, second, identity }: System): 'completed' | 'reverted' | 'refused' {
   const how = state.record?.end;
   if (how === undefined) throw new Error(`stands still at ${JSON.stringify(state.record)}`);
-  const isNew = !first.serves && second.serves && second.content === 'expanded' && identity.owner === 'second';
+  const isNew =
+    !first.serves && second.serves && second.content === 'expanded' && identity.owner === 'second';
   const isOld = first.serves && !second.serves && first.content === 'old' && identity.owner === 'first';
-  if (how === 'completed' ? !isNew : !isOld) throw new Error(`${how}, but ${JSON.stringify([first, second, identity])}`);
+  if (how === 'completed' ? !isNew : !isOld)
+    throw new Error(`${how}, but ${JSON.stringify([first, second, identity])}`);
   return how;
 }

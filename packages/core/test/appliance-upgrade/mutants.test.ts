@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { applianceUpgrade, type ApplianceUpgradeState, type UpgradeEffect, type UpgradeEvent } from '../../src/index.js';
+import {
+  applianceUpgrade,
+  type ApplianceUpgradeState,
+  type UpgradeEffect,
+  type UpgradeEvent,
+} from '../../src/index.js';
 import { Plant, type PlantOptions } from './plant.js';
 
 type Policy = typeof applianceUpgrade;
@@ -26,7 +31,10 @@ function without(mutation: Mutation): Policy {
   };
 }
 
-function patched(state: ApplianceUpgradeState, change: Partial<NonNullable<ApplianceUpgradeState['record']>>): ApplianceUpgradeState {
+function patched(
+  state: ApplianceUpgradeState,
+  change: Partial<NonNullable<ApplianceUpgradeState['record']>>,
+): ApplianceUpgradeState {
   return state.record === undefined ? state : { ...state, record: { ...state.record, ...change } };
 }
 
@@ -183,7 +191,9 @@ describe('each guard, taken out', () => {
       before: (state, event) => (event.kind === 'command' ? patched(state, { isCommitted: false }) : state),
     });
     const story = (policy?: Policy): string => {
-      const one = plant(policy, (fresh) => fresh.troubles.push({ step: 'contract-second', what: 'silent', times: 1 }));
+      const one = plant(policy, (fresh) =>
+        fresh.troubles.push({ step: 'contract-second', what: 'silent', times: 1 }),
+      );
       one.command({ kind: 'confirm' });
       one.pass(100);
       one.command({ kind: 'abort', acceptLoss: true });

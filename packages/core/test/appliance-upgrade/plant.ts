@@ -31,7 +31,8 @@ export interface PlantOptions {
 /** What a step does instead of succeeding, the next so many times. */
 export interface Trouble {
   readonly step: string;
-  readonly what: 'retry' | 'partial-replica' | 'parent-missing' | 'final' | 'silent' | 'crash-before' | 'crash-after';
+  readonly what:
+    'retry' | 'partial-replica' | 'parent-missing' | 'final' | 'silent' | 'crash-before' | 'crash-after';
   times: number;
 }
 
@@ -67,7 +68,12 @@ export class Plant {
   private pendingBytes = 0;
   private readonly done = new Set<string>();
   private readonly failed = new Set<string>();
-  private readonly queue: { readonly at: number; readonly order: number; readonly life: number; readonly run: () => void }[] = [];
+  private readonly queue: {
+    readonly at: number;
+    readonly order: number;
+    readonly life: number;
+    readonly run: () => void;
+  }[] = [];
   private order = 0;
   private readonly given: PlantOptions;
   private readonly policy: Policy;
@@ -203,7 +209,8 @@ export class Plant {
       return;
     }
     if (effect.kind !== 'persist') {
-      const what = effect.kind === 'run' ? 'run' : effect.kind === 'report' ? `report (${effect.level})` : effect.kind;
+      const what =
+        effect.kind === 'run' ? 'run' : effect.kind === 'report' ? `report (${effect.level})` : effect.kind;
       this.lines.push(`${this.clock()} ${what}: ${this.policy.explain(effect)}`);
     }
     if (effect.kind === 'persist') {
@@ -231,7 +238,9 @@ export class Plant {
     const trouble = this.troubles.find((one) => one.step === step && one.times > 0);
     const isOfSecond = step.endsWith('-second') || step === 'verify-replica';
     const isUnreachable = this.isPartitioned && isOfSecond && step !== 'fence-second';
-    const isDead = (isOfSecond && this.lost.second && step !== 'discard-second') || (/-first|^revert|^expand/.test(step) && this.lost.first);
+    const isDead =
+      (isOfSecond && this.lost.second && step !== 'discard-second') ||
+      (/-first|^revert|^expand/.test(step) && this.lost.first);
     if (trouble !== undefined) trouble.times -= 1;
     if (trouble?.what === 'crash-before') {
       this.crash();
@@ -339,7 +348,10 @@ export class Plant {
       case 'contract-first':
         for (const [volume, content] of this.first) {
           const added = new Set([...this.plan.scripts, 'half of a script']);
-          this.first.set(volume, content.filter((line) => !added.has(line)));
+          this.first.set(
+            volume,
+            content.filter((line) => !added.has(line)),
+          );
         }
         return 0;
       case 'discard-snapshots':
@@ -355,7 +367,8 @@ export class Plant {
   private begin(appliance: UpgradeAppliance): void {
     const other = appliance === 'first' ? 'second' : 'first';
     if (this.serves[other]) throw new Error('both appliances serve');
-    if (this.identity.owner !== appliance) throw new Error(`the ${appliance} appliance starts without the identity`);
+    if (this.identity.owner !== appliance)
+      throw new Error(`the ${appliance} appliance starts without the identity`);
     this.serves[appliance] = true;
   }
 

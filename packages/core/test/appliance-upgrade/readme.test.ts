@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { applianceUpgrade, applianceUpgradeDefaults } from '../../src/index.js';
 
 test('the example of the README prints what it says', () => {
-  const readme = readFileSync(new URL('../../src/policies/appliance-upgrade/README.md', import.meta.url), 'utf8');
+  const readme = readFileSync(
+    new URL('../../src/policies/appliance-upgrade/README.md', import.meta.url),
+    'utf8',
+  );
   const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
   const said = [...code.matchAll(/^\/\/ (.*)$/gm)].map(([, line]) => line);
 
@@ -18,6 +21,12 @@ test('the example of the README prints what it says', () => {
   };
   const state = applianceUpgrade.init(options, 0);
   const command = { kind: 'start', plan } as const;
-  const { effects } = applianceUpgrade.step(state, { kind: 'command', commandId: 'c1', command, at: 0, sequence: 1 });
+  const { effects } = applianceUpgrade.step(state, {
+    kind: 'command',
+    commandId: 'c1',
+    command,
+    at: 0,
+    sequence: 1,
+  });
   expect(effects.map((effect) => `${effect.kind} - ${applianceUpgrade.explain(effect)}`)).toEqual(said);
 });

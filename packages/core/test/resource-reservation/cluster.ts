@@ -14,39 +14,11 @@ import {
   type ReservationEvent,
   type ReservationHost,
   type ReservationOptions,
-  type ReservationState,
 } from '../../src/index.js';
 import { checkClaim, checkPromises } from './cluster-checks.js';
+import { type Policy, type Fact, type ClusterOptions, type Process, delays } from './cluster-parts.js';
 
-type Policy = typeof resourceReservation;
-type Fact = ReservationEvent extends infer Event
-  ? Event extends ReservationEvent
-    ? Omit<Event, 'at' | 'sequence'>
-    : never
-  : never;
-
-export interface ClusterOptions {
-  readonly hosts: readonly ReservationHost[];
-  readonly machines: readonly InventoryMachine[];
-  readonly agent?: Partial<ReservationAgentOptions>;
-  readonly coordinator?: Partial<ReservationCoordinatorOptions>;
-  readonly policy?: Policy;
-}
-
-/** One process: a state, what is durable of it, and wishes that wait for a disk. */
-interface Process {
-  readonly name: string;
-  readonly options: ReservationOptions;
-  readonly startedAt: number;
-  readonly events: ReservationEvent[];
-  state: ReservationState;
-  sequence: number;
-  isRunning: boolean;
-  durable: Set<string>;
-  readonly failed: Set<string>;
-}
-
-const delays = { message: 2, disk: 5, inventory: 10, terminate: 1_000, restart: 2_000 };
+export type { ClusterOptions } from './cluster-parts.js';
 
 /** A cluster on a virtual clock: the real policy in one agent per host and one coordinator, and a truth that it is judged by. */
 export class Cluster {

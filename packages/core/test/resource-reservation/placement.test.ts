@@ -54,26 +54,30 @@ describe('placement against a solver that tries everything', () => {
     20_000 + 10 * numRuns,
   );
 
-  test('nobody of a higher priority goes without so that a lower one gets a place that the higher could use', () => {
-    for (let seed = 1; seed <= numRuns; seed += 1) {
-      const small = smallCase(seed);
-      const places = granted(small);
-      const without = small.impacted.filter(({ machineId }) => !places.has(machineId));
-      for (const denied of without) {
-        for (const lucky of small.impacted) {
-          const hostId = places.get(lucky.machineId);
-          if (hostId === undefined || lucky.priority >= denied.priority) continue;
-          const swapped = new Map(places);
-          swapped.delete(lucky.machineId);
-          swapped.set(denied.machineId, hostId);
-          expect(
-            falseGrant(small, swapped),
-            `seed ${String(seed)}: ${denied.machineId} before ${lucky.machineId}`,
-          ).toBeDefined();
+  test(
+    'nobody of a higher priority goes without so that a lower one gets a place that the higher could use',
+    () => {
+      for (let seed = 1; seed <= numRuns; seed += 1) {
+        const small = smallCase(seed);
+        const places = granted(small);
+        const without = small.impacted.filter(({ machineId }) => !places.has(machineId));
+        for (const denied of without) {
+          for (const lucky of small.impacted) {
+            const hostId = places.get(lucky.machineId);
+            if (hostId === undefined || lucky.priority >= denied.priority) continue;
+            const swapped = new Map(places);
+            swapped.delete(lucky.machineId);
+            swapped.set(denied.machineId, hostId);
+            expect(
+              falseGrant(small, swapped),
+              `seed ${String(seed)}: ${denied.machineId} before ${lucky.machineId}`,
+            ).toBeDefined();
+          }
         }
       }
-    }
-  }, 20_000 + 10 * numRuns);
+    },
+    20_000 + 10 * numRuns,
+  );
 });
 
 function sumSuffices({ inventory, impacted }: SmallCase): boolean {

@@ -42,7 +42,7 @@ const explored: readonly (readonly [string, Change, Bounds, RegExp])[] = [
   [
     'copies sent before the authority knows of them',
     { trustIsRecordedFirst: false },
-    { ...attack, cold: true },
+    { ...attack, cold: true, claimsLate: true },
     /is served from the cache after/,
   ],
   [

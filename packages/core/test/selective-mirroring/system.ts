@@ -62,6 +62,8 @@ export interface Bounds extends Partial<Record<Limited, number>> {
   readonly onWrite?: 'invalidate' | 'update';
   /** Begin before anybody has met. Otherwise the block is mirrored already. */
   readonly cold?: boolean;
+  /** A claim comes only once the owner is cut off: what comes of an earlier one is left to a longer exploration. */
+  readonly claimsLate?: boolean;
   readonly guards?: MirroringGuards;
 }
 
@@ -230,8 +232,8 @@ export class Model {
     for (const kind of ['write', 'crash', 'lose', 'cut', 'reselect'] as const) {
       if (left[kind] > 0 && owner !== undefined) choices.push({ kind });
     }
-    for (const kind of ['restart-cache', 'evict', 'claim'] as const)
-      if (left[kind] > 0) choices.push({ kind });
+    for (const kind of ['restart-cache', 'evict'] as const) if (left[kind] > 0) choices.push({ kind });
+    if (left.claim > 0 && (this.bounds.claimsLate !== true || system.fenced)) choices.push({ kind: 'claim' });
     if (system.slow < system.acknowledged) choices.push({ kind: 'slow' });
     return choices;
   }

@@ -73,8 +73,11 @@ export function choices(system: System, rules: Rules): readonly Choice[] {
     may('tracks are lost', 'damages', () =>
       tell({ ...system, damaged: true }, { kind: 'tracks-lost', site: other(activeSite), extents }, rules),
     );
+  // Not while a commit may be on the disk: the storage that hosts turn to would be gone with the swap half made.
   may('the other storage is replaced', 'replacements', () =>
-    policy.phase === 'unknown' || policy.record.activeSite !== system.disk.activeSite
+    policy.phase === 'unknown' ||
+    policy.attempt?.stage === 'commit' ||
+    policy.record.activeSite !== system.disk.activeSite
       ? undefined
       : tell(
           { ...system, mirrored: false, versions: { ...system.versions, [other(activeSite)]: -1 } },

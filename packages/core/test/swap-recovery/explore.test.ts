@@ -36,6 +36,8 @@ describe('whatever happens in whatever order, all hosts are at one site, no read
     [{ ticks: 0, hostFailures: 1, refusals: 1 }, 200],
     [{ ticks: 3, writes: 0, damages: 1 }, 1_000],
     [{ ticks: 0, duplicates: 1 }, 200],
+    [{ ticks: 3, swaps: 0, writes: 0, replacements: 1 }, 3_500],
+    [{ ticks: 0, writes: 0, replacements: 1 }, 1_800],
   ])(
     'with %j: explored to the end, at least %i states',
     (budget, floor) => {

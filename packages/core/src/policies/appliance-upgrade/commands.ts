@@ -9,7 +9,11 @@ export function onCommand(turn: UpgradeTurn, commandId: string, command: Upgrade
   if (refusal === undefined) carryOut(turn, command);
   const { unsaved } = turn.state;
   const after = refusal === undefined && unsaved !== undefined ? [unsaved] : [];
-  turn.wish({ kind: 'answer', commandId, ok: refusal === undefined, detail }, { kind: 'command', detail }, after);
+  turn.wish(
+    { kind: 'answer', commandId, ok: refusal === undefined, detail },
+    { kind: 'command', detail },
+    after,
+  );
 }
 
 const accepted = {
@@ -35,7 +39,7 @@ function refusalOf(record: UpgradeRecord | undefined, command: UpgradeCommand): 
   if (record.direction === 'back') return 'It is going back already';
   if (isForwardOnly(record)) return 'The first appliance is lost: there is nothing to go back to';
   const hasWrites = record.done.includes('check-second');
-  return hasWrites && command.kind === 'abort' && !command.acceptLoss
+  return hasWrites && !command.acceptLoss
     ? 'The new version has accepted writes since it serves, and they would be lost: say that you accept it'
     : undefined;
 }
@@ -50,7 +54,12 @@ function carryOut(turn: UpgradeTurn, command: UpgradeCommand): void {
   const { record } = turn.state;
   switch (command.kind) {
     case 'start':
-      turn.patch({ record: freshRecord(command.plan, record), failures: 0, quiescedAt: undefined, confirmBy: undefined });
+      turn.patch({
+        record: freshRecord(command.plan, record),
+        failures: 0,
+        quiescedAt: undefined,
+        confirmBy: undefined,
+      });
       break;
     case 'confirm':
       if (record === undefined) return;

@@ -2,7 +2,10 @@ import type { Invariant } from '../../kernel/policy.js';
 import type { ApplianceUpgradeState } from './state.js';
 import type { UpgradeRecord } from './types.js';
 
-function ofRecord(name: string, isBroken: (record: UpgradeRecord) => boolean): Invariant<ApplianceUpgradeState> {
+function ofRecord(
+  name: string,
+  isBroken: (record: UpgradeRecord) => boolean,
+): Invariant<ApplianceUpgradeState> {
   return {
     name,
     cost: 'cheap',
@@ -35,7 +38,10 @@ export const applianceUpgradeInvariants: readonly Invariant<ApplianceUpgradeStat
     'nothing is contracted before the commit',
     ({ begun, isCommitted }) => begun.includes('contract-second') && !isCommitted,
   ),
-  ofRecord('what is committed does not go back', ({ isCommitted, direction }) => isCommitted && direction === 'back'),
+  ofRecord(
+    'what is committed does not go back',
+    ({ isCommitted, direction }) => isCommitted && direction === 'back',
+  ),
   {
     name: 'the state is plain JSON',
     cost: 'costly',

@@ -56,8 +56,14 @@ export const applianceUpgradeDefaults = {
  * @throws OptionsError naming the relation that does not hold; HoldfastError CORRUPT for a record of another version or kind, which is
  * left as it is.
  */
-export function validateUpgradeOptions({ timing, delta, tries, incarnation, record }: ApplianceUpgradeOptions): void {
-  for (const [name, value] of Object.entries({ ...timing, ...delta }) as [string, number][]) {
+export function validateUpgradeOptions({
+  timing,
+  delta,
+  tries,
+  incarnation,
+  record,
+}: ApplianceUpgradeOptions): void {
+  for (const [name, value] of Object.entries<number>({ ...timing, ...delta })) {
     check(`${name} > 0`, Number.isFinite(value) && value > 0, { [name]: value });
   }
   const { healthTimeoutMs, switchoverBudgetMs } = timing;

@@ -44,7 +44,10 @@ export function forwardProgram(record: UpgradeRecord, verdict: DeltaVerdict): re
  * Every step back, the reverse of what may have happened: services, identity, volumes. The first appliance starts only when the second
  * has stopped for certain and the identity is back.
  */
-export function backProgram(record: UpgradeRecord, options: Pick<ApplianceUpgradeOptions, 'revert'>): readonly UpgradeStep[] {
+export function backProgram(
+  record: UpgradeRecord,
+  options: Pick<ApplianceUpgradeOptions, 'revert'>,
+): readonly UpgradeStep[] {
   const { plan, begun, done, invalidSnapshots, lost, isFencing } = record;
   const has = (step: UpgradeStep): boolean => begun.includes(step);
   const wasExpanded = plan.scripts.some((script) => has(`expand:${script}`));

@@ -21,11 +21,27 @@ export type UpgradeReason =
       readonly limitMs: DurationMs;
       readonly verdict: string;
     }
-  | { readonly kind: 'step-failed'; readonly step: UpgradeStep; readonly detail: string; readonly attempt: number; readonly retryMs: DurationMs }
+  | {
+      readonly kind: 'step-failed';
+      readonly step: UpgradeStep;
+      readonly detail: string;
+      readonly attempt: number;
+      readonly retryMs: DurationMs;
+    }
   | { readonly kind: 'whole-copy'; readonly volume: string; readonly detail: string }
-  | { readonly kind: 'goes-back'; readonly step: UpgradeStep; readonly detail: string; readonly revert: string }
+  | {
+      readonly kind: 'goes-back';
+      readonly step: UpgradeStep;
+      readonly detail: string;
+      readonly revert: string;
+    }
   | { readonly kind: 'fences'; readonly detail: string }
-  | { readonly kind: 'switched'; readonly downtimeMs: DurationMs; readonly budgetMs: DurationMs; readonly identityEpoch: number }
+  | {
+      readonly kind: 'switched';
+      readonly downtimeMs: DurationMs;
+      readonly budgetMs: DurationMs;
+      readonly identityEpoch: number;
+    }
   | { readonly kind: 'awaits-word'; readonly windowMs: DurationMs }
   | { readonly kind: 'committed'; readonly by: 'operator' | 'window' }
   | { readonly kind: 'ended'; readonly end: UpgradeEnd; readonly steps: number; readonly detail: string }
@@ -56,7 +72,8 @@ const say = explainWith<UpgradeReason>({
     `the new version waits for a word: until it is committed, everything can go back, within ${seconds(it.windowMs)}`,
   committed: (it) =>
     `the upgrade is committed by ${it.by === 'operator' ? 'the operator' : 'the end of the window'}; from here it goes forward only`,
-  ended: (it) => `the upgrade has ended after ${it.steps} steps: ${it.end}${it.detail === '' ? '' : ` (${it.detail})`}`,
+  ended: (it) =>
+    `the upgrade has ended after ${it.steps} steps: ${it.end}${it.detail === '' ? '' : ` (${it.detail})`}`,
   'snapshot-invalid': (it) => `the snapshot of ${it.volume} is not whole any more: ${it.detail}`,
   'appliance-lost': (it) => `the ${it.appliance} appliance is lost, so ${it.then}`,
   command: (it) => it.detail,

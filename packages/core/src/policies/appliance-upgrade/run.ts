@@ -31,7 +31,11 @@ export function advance(turn: UpgradeTurn): void {
   if (retryAt !== undefined && turn.at < retryAt) return;
   turn.patch({ retryAt: undefined });
   const verdict = verdictOf(turn.state, record);
-  if (record.direction === 'forward' && verdict.kind === 'does-not-converge' && !record.done.includes('verify-replica')) {
+  if (
+    record.direction === 'forward' &&
+    verdict.kind === 'does-not-converge' &&
+    !record.done.includes('verify-replica')
+  ) {
     const took = `${String(Math.round(verdict.estimateMs))} ms of at most ${String(verdict.limitMs)} ms`;
     goBack(turn, {
       step: `send-delta:${String(record.passes.length)}`,
@@ -46,7 +50,12 @@ export function advance(turn: UpgradeTurn): void {
   else begin(turn, record, next, steps);
 }
 
-function begin(turn: UpgradeTurn, record: UpgradeRecord, step: UpgradeStep, steps: readonly UpgradeStep[]): void {
+function begin(
+  turn: UpgradeTurn,
+  record: UpgradeRecord,
+  step: UpgradeStep,
+  steps: readonly UpgradeStep[],
+): void {
   const { failures, options } = turn.state;
   const isMove = step === 'take-identity' || step === 'return-identity';
   const isNew = record.direction === 'forward' && !record.begun.includes(step);
@@ -55,7 +64,7 @@ function begin(turn: UpgradeTurn, record: UpgradeRecord, step: UpgradeStep, step
   if (isMove) turn.record({ identityEpoch: record.identityEpoch + 1 });
   if (step === 'quiesce-first' && turn.state.quiescedAt === undefined) turn.patch({ quiescedAt: turn.at });
   const saved = turn.save(step);
-  const [action = '', subject] = splitStep(step);
+  const [action, subject] = splitStep(step);
   const { plan, identityEpoch, direction } = turn.state.record ?? record;
   const because = {
     kind: 'step',
@@ -107,11 +116,20 @@ function awaitWord(turn: UpgradeTurn, record: UpgradeRecord): void {
 
 function finish(turn: UpgradeTurn, record: UpgradeRecord): void {
   const end: UpgradeEnd =
-    record.direction === 'forward' ? 'completed' : record.begun.includes('deploy-second') ? 'reverted' : 'refused';
+    record.direction === 'forward'
+      ? 'completed'
+      : record.begun.includes('deploy-second')
+        ? 'reverted'
+        : 'refused';
   turn.record({ end });
   turn.save(end);
   const steps = record.done.length + record.undone.length;
-  turn.report(end === 'completed' ? 'info' : 'warning', { kind: 'ended', end, steps, detail: record.failure?.detail ?? '' });
+  turn.report(end === 'completed' ? 'info' : 'warning', {
+    kind: 'ended',
+    end,
+    steps,
+    detail: record.failure?.detail ?? '',
+  });
 }
 
 /** Turns round. What is under way is left to its fate: its answer is not waited for, and what it may have done is undone. */

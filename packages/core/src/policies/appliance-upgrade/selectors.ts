@@ -23,9 +23,7 @@ export function whatWouldAbortDo(state: ApplianceUpgradeState): UpgradeForecast 
   const canGoBack = !isForwardOnly(record);
   const back = canGoBack ? backProgram(record, options).filter((step) => !record.undone.includes(step)) : [];
   const next = ahead[0] === CONFIRM ? 'the word of an operator' : (ahead[0] ?? 'its end');
-  const way = canGoBack
-    ? `an abort would take ${String(back.length)} steps`
-    : 'it cannot go back any more';
+  const way = canGoBack ? `an abort would take ${String(back.length)} steps` : 'it cannot go back any more';
   const sentence = `Upgrade ${record.plan.upgradeId} goes ${record.direction} and comes to ${next}; ${way}.`;
   return { ahead, back, canGoBack, sentence };
 }

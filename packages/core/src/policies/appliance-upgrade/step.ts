@@ -123,12 +123,24 @@ function onDone(turn: UpgradeTurn, { effect, movedBytes = 0, tookMs }: EventOf<'
     turn.record({ passes: [...record.passes, { movedBytes, tookMs: tookMs ?? turn.at - sentAt }] });
     const { record: after = record } = turn.state;
     const { kind: verdict, estimateMs, limitMs } = verdictOf(turn.state, after);
-    turn.report('info', { kind: 'delta', pass: after.passes.length, movedBytes, estimateMs, limitMs, verdict });
+    turn.report('info', {
+      kind: 'delta',
+      pass: after.passes.length,
+      movedBytes,
+      estimateMs,
+      limitMs,
+      verdict,
+    });
   }
   if (name === 'check-second') {
     const downtimeMs = turn.at - (quiescedAt ?? sentAt);
     const { identityEpoch } = record;
-    turn.report('info', { kind: 'switched', downtimeMs, budgetMs: options.timing.switchoverBudgetMs, identityEpoch });
+    turn.report('info', {
+      kind: 'switched',
+      downtimeMs,
+      budgetMs: options.timing.switchoverBudgetMs,
+      identityEpoch,
+    });
   }
 }
 
@@ -169,7 +181,8 @@ function onSnapshotInvalid(turn: UpgradeTurn, { volume, detail }: EventOf<'snaps
   turn.report('alarm', { kind: 'snapshot-invalid', volume, detail });
   if (record.begun.includes('take-identity')) turn.save('snapshot-invalid');
   // While nothing has moved, what was added can still be taken away; later nobody may wait for that.
-  else goBack(turn, { step: 'snapshot', detail: `the snapshot of ${volume} is not whole any more: ${detail}` });
+  else
+    goBack(turn, { step: 'snapshot', detail: `the snapshot of ${volume} is not whole any more: ${detail}` });
 }
 
 function onLost(turn: UpgradeTurn, appliance: UpgradeAppliance): void {
@@ -180,21 +193,27 @@ function onLost(turn: UpgradeTurn, appliance: UpgradeAppliance): void {
   }
   turn.record({ lost: [...record.lost, appliance] });
   const after = turn.state.record ?? record;
-  const goesBack = record.direction === 'forward' && !isForwardOnly(after) && !record.done.includes('check-second');
+  const goesBack =
+    record.direction === 'forward' && !isForwardOnly(after) && !record.done.includes('check-second');
   const then = goesBack
     ? 'everything goes back'
     : isForwardOnly(after)
       ? 'it goes forward only, with what the other has'
       : 'an operator has to say whether to wait for it or to abort and accept the loss';
   turn.report('alarm', { kind: 'appliance-lost', appliance, then });
-  if (goesBack) goBack(turn, { step: turn.state.running?.step ?? 'waiting', detail: `the ${appliance} appliance is lost` });
+  if (goesBack)
+    goBack(turn, {
+      step: turn.state.running?.step ?? 'waiting',
+      detail: `the ${appliance} appliance is lost`,
+    });
   else turn.save('appliance-lost');
 }
 
 function whatIsDue(turn: UpgradeTurn): void {
   const { persistRetryAt, quiescedAt, options, confirmBy } = turn.state;
   const { timing } = options;
-  if (persistRetryAt !== undefined && turn.at >= persistRetryAt && turn.state.record !== undefined) turn.save('again');
+  if (persistRetryAt !== undefined && turn.at >= persistRetryAt && turn.state.record !== undefined)
+    turn.save('again');
   const { running } = turn.state;
   if (running !== undefined && turn.at >= running.deadlineAt) {
     const waited = `no answer in ${String(Math.round(turn.at - running.sentAt) / 1_000)} s`;
@@ -220,7 +239,8 @@ function wakeAt(state: ApplianceUpgradeState): Millis | undefined {
   if (record === undefined || record.end !== undefined) return persistRetryAt;
   if (isStarting) return now;
   const times: (Millis | undefined)[] = [running?.deadlineAt, retryAt, persistRetryAt];
-  const isSwitching = record.direction === 'forward' && !record.done.includes('check-second') && !isForwardOnly(record);
+  const isSwitching =
+    record.direction === 'forward' && !record.done.includes('check-second') && !isForwardOnly(record);
   if (quiescedAt !== undefined && isSwitching) times.push(quiescedAt + options.timing.switchoverBudgetMs);
   if (options.commitUnasked) times.push(confirmBy);
   const known = times.filter((time) => time !== undefined);
@@ -228,7 +248,12 @@ function wakeAt(state: ApplianceUpgradeState): Millis | undefined {
 }
 
 /** An appliance is replaced by its next version, and on any failure before the commit it is again what it was, to the byte. */
-export const applianceUpgrade: Policy<ApplianceUpgradeOptions, ApplianceUpgradeState, UpgradeEvent, UpgradeEffect> = {
+export const applianceUpgrade: Policy<
+  ApplianceUpgradeOptions,
+  ApplianceUpgradeState,
+  UpgradeEvent,
+  UpgradeEffect
+> = {
   name: 'appliance-upgrade',
   stateVersion: 1,
   init,

@@ -107,7 +107,11 @@ export type UpgradeEvent =
   | (Fact<'persist-failed'> & { readonly effect: EffectId; readonly detail: string })
   | (Fact<'command'> & { readonly commandId: string; readonly command: UpgradeCommand })
   /** A step has succeeded. `movedBytes` of a delta; `tookMs` of what moved them. */
-  | (Fact<'step-done'> & { readonly effect: EffectId; readonly movedBytes?: number; readonly tookMs?: number })
+  | (Fact<'step-done'> & {
+      readonly effect: EffectId;
+      readonly movedBytes?: number;
+      readonly tookMs?: number;
+    })
   /**
    * A step has failed. `retry`: the same again may succeed. `partial-replica`: what arrived is no replica and was deleted.
    * `parent-missing`: the delta has nothing to build on, the volume is copied whole. `final`: it will not succeed.

@@ -1,10 +1,10 @@
 import type { Millis } from '../../kernel/time.js';
 import type { ClusterInventory, InventoryMachine, ReservationMachine } from './inventory.js';
-import { brokenLabels, firmness, netDemand, outcomeOf, timed, whyNoRoom } from './ledger.js';
+import { brokenLabels, netDemand, outcomeOf, timed, whyNoRoom } from './ledger.js';
 import type { Seeker } from './placement.js';
 import { NOWHERE, Room, demandOf, type Demand } from './room.js';
 import type { AgentNote, LedgerEntry, ReservationCoordinatorState } from './state.js';
-import type { AskedIncident, ReservationPhase, ReservationResult, WishedMachine } from './types.js';
+import type { ReservationPhase, ReservationResult, WishedMachine } from './types.js';
 
 /** Something that the decision changed, for the reports. */
 export interface LostPlace {

@@ -1,12 +1,11 @@
-import type { Millis } from '../../kernel/time.js';
-import type { ClusterInventory, InventoryMachine, ReservationMachine } from './inventory.js';
+import type { InventoryMachine, ReservationMachine } from './inventory.js';
 import { makeRoom, type Victim } from './make-room.js';
-import { brokenLabels, firmness, netDemand, outcomeOf, timed, whyNoRoom } from './ledger.js';
+import { firmness, timed } from './ledger.js';
 import { PlanSheet } from './plan-sheet.js';
 import { place, type Seeker } from './placement.js';
-import { NOWHERE, Room, demandOf, type Demand } from './room.js';
-import type { AgentNote, LedgerEntry, ReservationCoordinatorState } from './state.js';
-import type { AskedIncident, ReservationPhase, ReservationResult, WishedMachine } from './types.js';
+import { NOWHERE, demandOf, type Demand } from './room.js';
+import type { AgentNote, LedgerEntry } from './state.js';
+import type { AskedIncident, ReservationPhase, WishedMachine } from './types.js';
 
 /**
  * One decision over one snapshot. It reads the state, works on its own copy of the ledger and a `Room`, and is thrown away; nothing of

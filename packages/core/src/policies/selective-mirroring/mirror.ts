@@ -269,3 +269,15 @@ function leaveOut(turn: Turn, batch: number, open: OpenBatch): void {
     cause: 'there is no room',
   });
 }
+
+export function onSelectionFailed(
+  turn: Turn,
+  { effect, detail }: Extract<MirroringEvent, { kind: 'selection-failed' }>,
+): void {
+  if (turn.owner.planning?.effect !== effect) {
+    turn.absorb('plan of another time');
+    return;
+  }
+  turn.patchOwner({ planning: undefined });
+  turn.report('warning', { kind: 'not-selected', detail });
+}

@@ -118,38 +118,72 @@ export function validateMirroringOptions(options: MirroringOptions): void {
   const { tuning, record } = options;
   for (const [name, value] of Object.entries(tuning)) {
     if (typeof value !== 'number') continue;
-    require(value > 0 && Number.isFinite(value), `${name} > 0`, { [name]: value }, 'Give a positive number.');
+    insist(value > 0 && Number.isFinite(value), `${name} > 0`, { [name]: value }, 'Give a positive number.');
   }
   for (const name of ['volumeShare', 'cacheShare', 'linkShare', 'tenantShare'] as const) {
-    require(tuning[name] <= 1, `${name} ≤ 1`, {
-      [name]: tuning[name],
-    }, 'A part of something is at most all of it.');
+    insist(
+      tuning[name] <= 1,
+      `${name} ≤ 1`,
+      {
+        [name]: tuning[name],
+      },
+      'A part of something is at most all of it.',
+    );
   }
   for (const name of counts) {
-    require(Number.isSafeInteger(tuning[name]), `${name} is whole`, {
-      [name]: tuning[name],
-    }, 'Give a whole number.');
+    insist(
+      Number.isSafeInteger(tuning[name]),
+      `${name} is whole`,
+      {
+        [name]: tuning[name],
+      },
+      'Give a whole number.',
+    );
   }
   for (const name of ['incarnation', 'volumeBytes'] as const) {
     const value = options[name];
-    require(Number.isSafeInteger(value) && value > 0, `${name} ≥ 1`, {
-      [name]: value,
-    }, 'Give a positive whole number.');
+    insist(
+      Number.isSafeInteger(value) && value > 0,
+      `${name} ≥ 1`,
+      {
+        [name]: value,
+      },
+      'Give a positive whole number.',
+    );
   }
-  require(Number.isSafeInteger(options.cacheBytes) && options.cacheBytes >= 0, 'cacheBytes ≥ 0', {
-    cacheBytes: options.cacheBytes,
-  }, 'Give a whole number; 0 for a site that caches nothing.');
+  insist(
+    Number.isSafeInteger(options.cacheBytes) && options.cacheBytes >= 0,
+    'cacheBytes ≥ 0',
+    {
+      cacheBytes: options.cacheBytes,
+    },
+    'Give a whole number; 0 for a site that caches nothing.',
+  );
   checkTimes(tuning);
   // A journal of another release is not bound by the type.
   const version: number = record.version;
-  require(version === 1, 'record.version = 1', { version }, 'This release reads version 1 only; nothing was overwritten.');
-  require(record.groupId === options.groupId &&
-    record.nodeId === options.nodeId, 'the record is of this node', {
-    epoch: record.epoch,
-  }, `It is of ${record.groupId}/${record.nodeId}.`);
-  require(Number.isSafeInteger(record.epoch) && record.epoch >= 0, 'record.epoch ≥ 0', {
-    epoch: record.epoch,
-  }, 'The record is damaged.');
+  insist(
+    version === 1,
+    'record.version = 1',
+    { version },
+    'This release reads version 1 only; nothing was overwritten.',
+  );
+  insist(
+    record.groupId === options.groupId && record.nodeId === options.nodeId,
+    'the record is of this node',
+    {
+      epoch: record.epoch,
+    },
+    `It is of ${record.groupId}/${record.nodeId}.`,
+  );
+  insist(
+    Number.isSafeInteger(record.epoch) && record.epoch >= 0,
+    'record.epoch ≥ 0',
+    {
+      epoch: record.epoch,
+    },
+    'The record is damaged.',
+  );
 }
 
 const counts = [
@@ -176,32 +210,62 @@ function checkTimes(tuning: MirroringTuning): void {
     stagedBatchesMax,
     batchesInFlightMax,
   } = tuning;
-  require(hysteresisFactor >= 1, 'hysteresisFactor ≥ 1', {
-    hysteresisFactor,
-  }, 'Below 1 two equal blocks would change places for ever.');
-  require(halfLifeMs >= reselectIntervalMs, 'halfLifeMs ≥ reselectIntervalMs', {
-    halfLifeMs,
-    reselectIntervalMs,
-  }, 'Heat that fades faster than it is looked at chooses by accident.');
-  require(linkWindowMs >= reselectIntervalMs, 'linkWindowMs ≥ reselectIntervalMs', {
-    linkWindowMs,
-    reselectIntervalMs,
-  }, 'A set that one round cannot send is never complete.');
-  require(commitTimeoutMs > batchDelayMs, 'commitTimeoutMs > batchDelayMs', {
-    commitTimeoutMs,
-    batchDelayMs,
-  }, 'A batch must be able to arrive before it is repeated.');
-  require(invalidateTimeoutMs <= commitTimeoutMs, 'invalidateTimeoutMs ≤ commitTimeoutMs', {
-    invalidateTimeoutMs,
-    commitTimeoutMs,
-  }, 'A client waits for an invalidation, nobody for a batch.');
-  require(stagedBatchesMax >= batchesInFlightMax, 'stagedBatchesMax ≥ batchesInFlightMax', {
-    stagedBatchesMax,
-    batchesInFlightMax,
-  }, 'A cache must hold what may be on its way.');
+  insist(
+    hysteresisFactor >= 1,
+    'hysteresisFactor ≥ 1',
+    {
+      hysteresisFactor,
+    },
+    'Below 1 two equal blocks would change places for ever.',
+  );
+  insist(
+    halfLifeMs >= reselectIntervalMs,
+    'halfLifeMs ≥ reselectIntervalMs',
+    {
+      halfLifeMs,
+      reselectIntervalMs,
+    },
+    'Heat that fades faster than it is looked at chooses by accident.',
+  );
+  insist(
+    linkWindowMs >= reselectIntervalMs,
+    'linkWindowMs ≥ reselectIntervalMs',
+    {
+      linkWindowMs,
+      reselectIntervalMs,
+    },
+    'A set that one round cannot send is never complete.',
+  );
+  insist(
+    commitTimeoutMs > batchDelayMs,
+    'commitTimeoutMs > batchDelayMs',
+    {
+      commitTimeoutMs,
+      batchDelayMs,
+    },
+    'A batch must be able to arrive before it is repeated.',
+  );
+  insist(
+    invalidateTimeoutMs <= commitTimeoutMs,
+    'invalidateTimeoutMs ≤ commitTimeoutMs',
+    {
+      invalidateTimeoutMs,
+      commitTimeoutMs,
+    },
+    'A client waits for an invalidation, nobody for a batch.',
+  );
+  insist(
+    stagedBatchesMax >= batchesInFlightMax,
+    'stagedBatchesMax ≥ batchesInFlightMax',
+    {
+      stagedBatchesMax,
+      batchesInFlightMax,
+    },
+    'A cache must hold what may be on its way.',
+  );
 }
 
-function require(
+function insist(
   holds: boolean,
   relation: string,
   numbers: Readonly<Record<string, number>>,

@@ -17,7 +17,7 @@ import { evict } from './evict.js';
 import { beginFailBack, onCopiedBack, onWritesHeld, onYourTurn, stopFailBack } from './failback.js';
 import { mirroringGuards, type MirroringGuards } from './guards.js';
 import { mirroringInvariants } from './invariants.js';
-import { onCommitAck, onCommitNak, onSelected, select } from './mirror.js';
+import { onCommitAck, onCommitNak, onSelected, onSelectionFailed, select } from './mirror.js';
 import type { MirroringOptions } from './options.js';
 import { place } from './placing.js';
 import { explainMirroring } from './reasons.js';
@@ -52,11 +52,7 @@ function handle(turn: Turn, event: MirroringEvent): void {
       onSelected(turn, event);
       break;
     case 'selection-failed':
-      if (turn.owner.planning?.effect !== event.effect) turn.absorb('plan of another time');
-      else {
-        turn.patchOwner({ planning: undefined });
-        turn.report('warning', { kind: 'not-selected', detail: event.detail });
-      }
+      onSelectionFailed(turn, event);
       break;
     case 'peer-lost':
       onPeerLost(turn, event.peer, event.detail);

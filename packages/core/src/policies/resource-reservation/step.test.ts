@@ -12,8 +12,8 @@ import {
   type ReservationAgentOptions,
   type ReservationCoordinatorOptions,
   type RoomKnowledge,
-} from '../../src/index.js';
-import { hostOf, machineOf } from './script.js';
+} from '../../index.js';
+import { hostOf, machineOf } from '../../../test/resource-reservation/script.js';
 
 const agent: ReservationAgentOptions = {
   ...reservationAgentDefaults,
