@@ -1,10 +1,10 @@
 import { type LocalProcess, openProcessHost, type ProcessHost } from '@holdfast/adapter-loopback';
-import type { FencingEvidence, Mode, PolarizationTiming } from '@holdfast/core';
+import type { FencingEvidence, Mode, PolarizationTiming, Transport } from '@holdfast/core';
 import { connectNbd, type NbdClient } from '@holdfast/nbd';
-import { socketTransport, systemClock } from '@holdfast/runtime';
+import { systemClock } from '@holdfast/runtime';
 import { type Controller, createController, type NodeStatus } from '@holdfast/volume';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,8 +43,8 @@ export class Cluster {
   /** Everything the processes said, in the order in which it was heard. */
   readonly said: SaidLine[] = [];
   readonly modeChanges: ModeChange[] = [];
-  private readonly living = new Map<ProcessName, LocalProcess>();
-  private readonly logs = new Map<ProcessName, WriteStream>();
+  private readonly living = new Map<string, LocalProcess>();
+  private readonly logs = new Map<string, WriteStream>();
   private readonly evidence = new Map<string, FencingEvidence>();
   private readonly clients: NbdClient[] = [];
 
@@ -52,6 +52,7 @@ export class Cluster {
     readonly layout: Layout,
     readonly timing: PolarizationTiming,
     private readonly host: ProcessHost,
+    private readonly controlTransport: Transport,
   ) {
     this.controller = this.controllerFor(clusterId);
     host.fencer.watch((evidence) => void this.evidence.set(evidence.bootId, evidence));
@@ -59,10 +60,15 @@ export class Cluster {
 
   /** Starts everything and waits until both nodes mirror and the initiator is ready. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const layout = new Layout(await mkdtemp(join(tmpdir(), 'hf-')), options);
+    return Cluster.startIn(new Layout(await mkdtemp(join(tmpdir(), 'hf-')), options));
+  }
+
+  /** The same where things lie in another way. The folder of the layout belongs to the cluster, and goes with it. */
+  static async startIn(layout: Layout): Promise<Cluster> {
     const timing = timingForThisMachine();
-    await writeFile(layout.configFile, layout.configuration(timing));
-    const cluster = new Cluster(layout, timing, openProcessHost({ graceMs: 5_000 }));
+    await layout.prepare(timing);
+    const transport = await layout.controlTransport();
+    const cluster = new Cluster(layout, timing, openProcessHost({ graceMs: 5_000 }), transport);
     try {
       await cluster.run('witness');
       await Promise.all(nodeIds.map((node) => cluster.run(node)));
@@ -96,6 +102,11 @@ export class Cluster {
   /** Starts one program and waits for its word that it is ready. */
   async run(name: ProcessName): Promise<void> {
     const isNode = nodeIds.some((node) => node === name);
+    await this.runAs(name, isNode ? ['node', name] : [name], this.layout.configFileOf(name));
+  }
+
+  /** Starts the program with arguments and a configuration of one's own, under a name that is used in this test only. */
+  async runAs(name: string, args: readonly string[], configFile: string): Promise<void> {
     const log = this.logs.get(name) ?? createWriteStream(this.layout.logFile(name), { flags: 'a' });
     this.logs.set(name, log);
     const life = await this.host.start({
@@ -103,9 +114,9 @@ export class Cluster {
       command: process.execPath,
       args: [
         builtProgram,
-        ...(isNode ? ['node', name] : [name]),
+        ...args,
         '--config',
-        this.layout.configFile,
+        configFile,
         '--json',
       ],
       output: (text, source) => {
@@ -120,7 +131,7 @@ export class Cluster {
     await life.waitForLine((line) => line.includes('"kind":"ready"'), { deadlineMs: startPatienceMs });
   }
 
-  isAlive(name: ProcessName): boolean {
+  isAlive(name: string): boolean {
     return this.living.has(name);
   }
 
@@ -134,7 +145,7 @@ export class Cluster {
   }
 
   /** Ends a process as a crash would. @returns the proof of it. */
-  async kill(name: ProcessName): Promise<FencingEvidence> {
+  async kill(name: string): Promise<FencingEvidence> {
     const life = this.life(name);
     life.signal('SIGKILL');
     await life.exited;
@@ -205,11 +216,11 @@ export class Cluster {
   }
 
   /** A controller that says it belongs to this cluster, or to another one. */
-  controllerFor(name: string): Controller {
+  controllerFor(name: string, transport = this.controlTransport): Controller {
     return createController({
       clusterId: name,
-      addresses: Object.fromEntries(nodeIds.map((node) => [node, `unix:${this.layout.controlSocket(node)}`])),
-      transport: socketTransport({ allowPlaintextLoopback: true }),
+      addresses: Object.fromEntries(nodeIds.map((node) => [node, this.layout.controlAddress(node)])),
+      transport,
       clock: systemClock(),
     });
   }
@@ -244,13 +255,13 @@ export class Cluster {
     for (const name of this.logs.keys()) await copyFile(this.layout.logFile(name), join(into, `${name}.log`));
   }
 
-  private life(name: ProcessName): LocalProcess {
+  private life(name: string): LocalProcess {
     const life = this.living.get(name);
     if (life === undefined) throw new Error(`${name} does not run`);
     return life;
   }
 
-  private heard(name: ProcessName, text: string, source: 'stdout' | 'stderr'): void {
+  private heard(name: string, text: string, source: 'stdout' | 'stderr'): void {
     const line = readLine(name, text, source);
     this.said.push(line);
     const { event } = line;

@@ -1,4 +1,6 @@
-import { lan, type PolarizationTiming } from '@holdfast/core';
+import { lan, type PolarizationTiming, type Transport } from '@holdfast/core';
+import { socketTransport } from '@holdfast/runtime';
+import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 
@@ -29,6 +31,25 @@ export class Layout {
 
   get configFile(): string {
     return join(this.folder, 'holdfast.yaml');
+  }
+
+  /** The file that a process starts with. */
+  configFileOf(_name: ProcessName): string {
+    return this.configFile;
+  }
+
+  /** Writes what the processes need before they start. */
+  async prepare(timing: PolarizationTiming): Promise<void> {
+    await writeFile(this.configFile, this.configuration(timing));
+  }
+
+  /** Where a controller asks, and how it gets there. */
+  controlAddress(node: NodeName): string {
+    return `unix:${this.controlSocket(node)}`;
+  }
+
+  async controlTransport(): Promise<Transport> {
+    return socketTransport({ allowPlaintextLoopback: true });
   }
 
   get hostSocket(): string {
@@ -64,7 +85,7 @@ export class Layout {
     return this.options.elsewhere?.[node]?.store ?? join(this.folder, `${node}.store`);
   }
 
-  logFile(name: ProcessName): string {
+  logFile(name: string): string {
     return join(this.folder, `${name}.log`);
   }
 

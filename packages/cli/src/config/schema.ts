@@ -46,6 +46,10 @@ const name = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     wants('a name of letters, digits, dot, dash and underscore, at most 63 long'),
   );
+/** As certificates carry them: hosts, addresses in numbers, and URIs such as holdfast://CLUSTER/node/NAME. */
+const certificateName = z
+  .string(wants('a name that stands in a certificate'))
+  .regex(/^[A-Za-z0-9:][A-Za-z0-9._:/-]{0,252}$/, wants('a name that stands in a certificate'));
 const path = z.string(wants('a path')).min(1, wants('a path'));
 const addressForm = /^unix:.+$|^tcp:(\[[0-9a-fA-F:.]+\]|[^:[\]]+):\d{1,5}$/;
 const address = z
@@ -73,7 +77,7 @@ const tls = mapping('TLS', {
   certificate: path.optional(),
   key: path.optional(),
   authority: path.optional(),
-  peerNames: z.array(name, wants('a list of names')).optional(),
+  peerNames: z.array(certificateName, wants('a list of names')).optional(),
   presharedKey: path.optional(),
 });
 export type TlsConfig = z.infer<typeof tls>;

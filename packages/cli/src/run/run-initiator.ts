@@ -8,9 +8,11 @@ import type { HoldfastConfig } from '../config/index.js';
 import { Closing } from './closing.js';
 import type { Life } from './life.js';
 import type { SayLine } from './lines.js';
+import { refusalLines } from './refusals.js';
 import { initiatorSentence } from './sentences.js';
 import { watchStandstill } from './standstill.js';
-import { nbdListen, nbdTls, transportFor } from './transports.js';
+import { nbdSecurity } from './nbd-security.js';
+import { transportFor } from './transports.js';
 
 /** Runs the host's side until its life ends: one NBD socket over the paths to both nodes. */
 export async function runInitiator(config: HoldfastConfig, life: Life, say: SayLine): Promise<void> {
@@ -50,12 +52,13 @@ export async function runInitiator(config: HoldfastConfig, life: Life, say: SayL
       say({ source: 'initiator', kind: event.kind, text: initiatorSentence(event), data: { event } }),
     ),
   );
-  const tls = await nbdTls(settings.nbd);
+  const refused = refusalLines('initiator', say);
+  const { listen, ...security } = await nbdSecurity(settings.nbd, refused);
   const exports = initiator.volumes.map(({ volumeId }) => initiator.exportOf(volumeId));
-  const server = closing.use(createNbdServer({ exports, ...(tls === undefined ? {} : { tls }) }));
+  const server = closing.use(createNbdServer({ exports, ...security }));
   const { address } = settings.nbd;
   if (address.startsWith('unix:')) await mkdir(dirname(address.slice('unix:'.length)), { recursive: true });
-  await server.listen(nbdListen(address, tls !== undefined));
+  await server.listen(listen);
   say({
     source: 'initiator',
     kind: 'ready',

@@ -23,9 +23,11 @@ import type { HoldfastConfig, LegConfig, NodeConfig } from '../config/index.js';
 import { Closing } from './closing.js';
 import type { Life } from './life.js';
 import type { SayLine } from './lines.js';
+import { type Refused, refusalLines } from './refusals.js';
 import { nodeSentence } from './sentences.js';
 import { watchStandstill } from './standstill.js';
-import { nbdListen, nbdTls, transportFor, witnessTls } from './transports.js';
+import { nbdSecurity } from './nbd-security.js';
+import { transportFor, witnessTls } from './transports.js';
 
 /** Standstills shorter than this are everyday life of a busy machine. */
 const reportedStandstillMs = 25;
@@ -42,8 +44,9 @@ export function nodeNamed(config: HoldfastConfig, name: string): NodeConfig {
 export async function runNode(config: HoldfastConfig, name: string, life: Life, say: SayLine): Promise<void> {
   const settings = nodeNamed(config, name);
   await using closing = new Closing();
-  const node = await startNode(config, settings, life.bootId, closing);
   const source = settings.nodeId;
+  const refused = refusalLines(source, say);
+  const node = await startNode(config, settings, { bootId: life.bootId, refused }, closing);
   closing.defer(
     node.subscribe((event) => say({ source, kind: event.kind, text: nodeSentence(event), data: { event } })),
   );
@@ -57,8 +60,8 @@ export async function runNode(config: HoldfastConfig, name: string, life: Life, 
       }),
     ),
   );
-  await serveNbd(settings, node, closing);
-  await listenForControl(settings, node, say, closing);
+  await serveNbd(settings, node, refused, closing);
+  await listenForControl(settings, node, refused, closing);
   say({ source, kind: 'ready', text: `ready (boot ${node.bootId})`, data: { bootId: node.bootId } });
   const reason = await life.ended;
   say({ source, kind: 'stopping', text: `stopping in order: ${reason}` });
@@ -69,7 +72,7 @@ export async function runNode(config: HoldfastConfig, name: string, life: Life, 
 async function startNode(
   config: HoldfastConfig,
   settings: NodeConfig,
-  bootId: string | undefined,
+  { bootId, refused }: { readonly bootId: string | undefined; readonly refused: Refused },
   closing: Closing,
 ): Promise<VolumeNode> {
   await makeFolders(settings);
@@ -95,7 +98,7 @@ async function startNode(
     pathListen: paths.address,
     clock: systemClock(),
     random,
-    transport: await transportFor([peerLink, paths]),
+    transport: await transportFor([peerLink, paths], refused),
     tuning: settings.tuning,
     digest: (block) => createHash('sha256').update(block).digest(),
     ...(bootId === undefined ? {} : { bootId }),
@@ -147,32 +150,37 @@ async function witnessOf(config: HoldfastConfig, closing: Closing): Promise<Witn
   return closing.use(client);
 }
 
-async function serveNbd(settings: NodeConfig, node: VolumeNode, closing: Closing): Promise<void> {
-  if (settings.nbd === undefined) return;
-  const tls = await nbdTls(settings.nbd);
+async function serveNbd(
+  settings: NodeConfig,
+  node: VolumeNode,
+  refused: Refused,
+  closing: Closing,
+): Promise<void> {
+  const { nbd } = settings;
+  if (nbd === undefined) return;
+  const { listen, ...security } = await nbdSecurity(nbd, refused);
   const exports = settings.legs.map(({ volumeId }) => node.exportOf(volumeId));
   const { budget } = node;
-  const server = closing.use(createNbdServer({ exports, budget, ...(tls === undefined ? {} : { tls }) }));
-  await server.listen(nbdListen(settings.nbd.address, tls !== undefined));
+  await closing.use(createNbdServer({ exports, budget, ...security })).listen(listen);
 }
 
 async function listenForControl(
   settings: NodeConfig,
   node: VolumeNode,
-  say: SayLine,
+  refused: Refused,
   closing: Closing,
 ): Promise<void> {
-  const transport = await transportFor([settings.control]);
+  const { address } = settings.control;
+  const transport = await transportFor([settings.control], refused);
   const sessions = new Set<AsyncDisposable>();
   closing.defer(async () => {
     for (const session of sessions) await session[Symbol.asyncDispose]();
   });
-  const listener = await transport.listen(settings.control.address, (stream) => {
+  const listener = await transport.listen(address, (stream) => {
     const session = serveControl({
       node,
       stream,
-      refused: ({ remote, reason }) =>
-        say({ source: settings.nodeId, kind: 'refused', text: `turned away ${remote}: ${reason}` }),
+      refused: (refusal) => refused({ at: address, ...refusal }),
     });
     sessions.add(session);
   });

@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nbdListen, readSecurity, transportFor } from './transports.js';
+import { nbdListen } from './nbd-security.js';
+import type { Refusal } from './refusals.js';
+import { readSecurity, transportFor } from './transports.js';
 
 describe('the transports of a process', () => {
   let folder = '';
@@ -16,6 +18,22 @@ describe('the transports of a process', () => {
   });
 
   afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('tell of whom they turned away, and where', async () => {
+    const tls = { kind: 'pre-shared-key', keyFile: file('good.psk') } as const;
+    const told: Refusal[] = [];
+    const address = 'tcp:127.0.0.1:0';
+    const server = await transportFor([{ address, tls }], (refusal) => told.push(refusal));
+    const listener = await server.listen(address, (stream) => stream.destroy());
+    const stranger = await transportFor([
+      { address: listener.address, tls: { ...tls, keyFile: file('other.psk') } },
+    ]);
+    await expect(stranger.connect(listener.address, { deadlineMs: 10_000 })).rejects.toThrow();
+    await expect.poll(() => told).toHaveLength(1);
+    expect(told[0]).toMatchObject({ at: address, remote: expect.stringContaining('127.0.0.1') as string });
+    expect(told[0]?.reason).not.toBe('');
+    await listener[Symbol.asyncDispose]();
+  });
 
   it('secure each address with what its place in the configuration names', async () => {
     const tls = { kind: 'pre-shared-key', keyFile: file('good.psk') } as const;

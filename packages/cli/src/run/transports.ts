@@ -1,25 +1,36 @@
-import { type Address, HoldfastError, type Transport } from '@holdfast/core';
-import { createTlsPolicy, type NbdListenOptions, type NbdTlsPolicy, parsePresharedKeys } from '@holdfast/nbd';
+import { type Address, HoldfastError, type TelemetryEvent, type Transport } from '@holdfast/core';
+import { parsePresharedKeys } from '@holdfast/nbd';
 import { type LinkSecurity, socketTransport } from '@holdfast/runtime';
 import { readFile } from 'node:fs/promises';
 import type { EndpointConfig, TlsFiles } from '../config/index.js';
+import type { Refused } from './refusals.js';
 
 /**
  * One transport for a process whose links prove themselves in different ways: each address goes with the security that its
  * place in the configuration names.
  */
-export async function transportFor(endpoints: readonly EndpointConfig[]): Promise<Transport> {
+export async function transportFor(
+  endpoints: readonly EndpointConfig[],
+  refused: Refused = () => undefined,
+): Promise<Transport> {
   const plain = socketTransport({ allowPlaintextLoopback: true });
   const byAddress = new Map<Address, Transport>();
   for (const { address, tls } of endpoints) {
     if (tls === undefined || !address.startsWith('tcp:')) continue;
-    byAddress.set(address, socketTransport({ security: await readSecurity(tls) }));
+    const security = await readSecurity(tls);
+    const telemetry = { emit: (event: TelemetryEvent) => tellRefused(address, event, refused) };
+    byAddress.set(address, socketTransport({ security, telemetry }));
   }
   const chosen = (address: Address): Transport => byAddress.get(address) ?? plain;
   return {
     connect: (address, options) => chosen(address).connect(address, options),
     listen: (address, accepted) => chosen(address).listen(address, accepted),
   };
+}
+
+function tellRefused(at: Address, { kind, remote, error }: TelemetryEvent, refused: Refused): void {
+  if (kind !== 'stream-refused') return;
+  refused({ at, remote: String(remote), reason: error instanceof Error ? error.message : String(error) });
 }
 
 /** @throws HoldfastError CONFIG_INVALID naming the file that cannot be read or used. */
@@ -49,7 +60,7 @@ export async function readSecurity(files: TlsFiles): Promise<LinkSecurity> {
   return { kind: 'pre-shared-key', identity: first[0], key: first[1] };
 }
 
-async function readKeys(file: string): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function readKeys(file: string): Promise<ReadonlyMap<string, Uint8Array>> {
   const text = await readText(file);
   try {
     return parsePresharedKeys(text);
@@ -80,32 +91,7 @@ interface CertificatePem {
   readonly authorityPem: string;
 }
 
-/** TLS for NBD: clients show a certificate of the authority, or know one of the keys in the file. */
-export async function nbdTls(endpoint: EndpointConfig): Promise<NbdTlsPolicy | undefined> {
-  const { tls, address } = endpoint;
-  if (tls === undefined || address.startsWith('unix:')) return undefined;
-  if (tls.kind === 'pre-shared-key') {
-    return createTlsPolicy({ credentials: { kind: 'preshared-keys', keys: await readKeys(tls.keyFile) } });
-  }
-  const [certificate, key, authorities] = await Promise.all([
-    readText(tls.certificateFile),
-    readText(tls.keyFile),
-    readText(tls.authorityFile),
-  ]);
-  return createTlsPolicy({ credentials: { kind: 'certificates', certificate, key, authorities } });
-}
-
-export function nbdListen(address: Address, hasTls: boolean): NbdListenOptions {
-  if (address.startsWith('unix:')) return { socketPath: address.slice('unix:'.length) };
-  const match = /^tcp:(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined)
-    throw new HoldfastError('CONFIG_INVALID', `'${address}' is no address to listen at.`);
-  // The configuration lets TCP go without TLS on the loopback only.
-  return { host, port: Number(match?.[3]), allowPlaintext: !hasTls };
-}
-
-async function readText(file: string): Promise<string> {
+export async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {

@@ -69,7 +69,11 @@ function upgrade(stream: ByteStream, options: TlsPolicyOptions): Promise<NbdSecu
       socket.destroy();
       reject(new NbdError('TLS_FAILED', error?.message ?? 'the client left', { cause: error }));
     };
-    server.on('tlsClientError', fail);
+    server.on('tlsClientError', (error, secured) => {
+      // A certificate that does not count ends the socket without a word; the reason stays with it.
+      const { authorizationError: reason } = secured;
+      fail(reason ? new Error(`the certificate does not count (${String(reason)})`) : error);
+    });
     socket.once('close', () => {
       fail(undefined);
     });

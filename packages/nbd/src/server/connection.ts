@@ -34,6 +34,7 @@ export class Connection implements ByteStreamHandler, HandshakeHost, Transmissio
   #serving = false;
   #gone = false;
   #settled = false;
+  #unproven = false;
 
   constructor(core: ServerCore, id: number, stream: ByteStream, account: BudgetAccount) {
     this.id = id;
@@ -135,6 +136,7 @@ export class Connection implements ByteStreamHandler, HandshakeHost, Transmissio
     } catch (error) {
       this.#reason ??= 'protocol-error';
       this.#because ??= `TLS: ${error instanceof Error ? error.message : String(error)}`;
+      this.unproven(this.#because);
       this.#stream.destroy();
       this.#upgrading = false;
       this.#leave(undefined);
@@ -195,6 +197,12 @@ export class Connection implements ByteStreamHandler, HandshakeHost, Transmissio
 
   fail(because: string): void {
     this.destroy('protocol-error', because);
+  }
+
+  unproven(because: string): void {
+    if (this.#unproven) return;
+    this.#unproven = true;
+    this.#core.notice({ kind: 'proof-refused', connection: this.id, remote: this.remote, because });
   }
 
   // ---- TransmissionOwner ----------------------------------------------------------------------------------------

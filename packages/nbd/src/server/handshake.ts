@@ -55,6 +55,8 @@ export interface HandshakeHost {
   opened(rest: ByteQueue): void;
   goodbye(): void;
   fail(because: string): void;
+  /** The client has not proved who it is, and was told so. */
+  unproven(because: string): void;
 }
 
 /** The option phase of one connection: one option at a time, whatever the client sends ahead waits. */
@@ -145,6 +147,7 @@ export class Handshake {
       code !== OptionCode.startTls &&
       code !== OptionCode.abort
     ) {
+      this.#host.unproven('asked in plain text, and TLS is required');
       if (code === OptionCode.exportName) throw new NbdError('TLS_REQUIRED', 'EXPORT_NAME before TLS');
       this.#reply(option, OptionReplyCode.tlsRequired, 'this server requires TLS');
       return;

@@ -22,6 +22,13 @@ export interface NbdTlsPolicy {
 export type NbdServerNotice =
   | { readonly kind: 'connection-accepted'; readonly connection: number; readonly remote: string }
   | { readonly kind: 'connection-refused'; readonly remote: string; readonly because: string }
+  /** It did not prove who it is: it asked in plain text where TLS is required, or the handshake failed. Told once. */
+  | {
+      readonly kind: 'proof-refused';
+      readonly connection: number;
+      readonly remote: string;
+      readonly because: string;
+    }
   | {
       readonly kind: 'session-opened';
       readonly connection: number;

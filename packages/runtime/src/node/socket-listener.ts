@@ -92,7 +92,9 @@ function acceptor(
   });
   tls.on('tlsClientError', (error, socket) => {
     handshakes -= 1;
-    telemetry.emit({ kind: 'stream-refused', remote: socket.remoteAddress ?? 'gone', error });
+    // A certificate that does not count ends the socket without a word; the reason stays with it, the remote end does not.
+    const reason = socket.authorizationError ?? error;
+    telemetry.emit({ kind: 'stream-refused', remote: socket.remoteAddress ?? 'somebody who is gone', error: reason });
     socket.destroy();
   });
   return (carrier) => {

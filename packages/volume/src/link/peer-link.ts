@@ -1,6 +1,7 @@
 import {
   type ByteStream,
   type Clock,
+  HoldfastError,
   type Introduction,
   type Listener,
   type Random,
@@ -10,6 +11,7 @@ import {
 import type { VolumeDescription } from '../api.js';
 import { decodeJson, encodeJson, type Frame, FrameStream, frame, frameTypes } from '../wire/index.js';
 import { PeerSession } from './peer-session.js';
+import { whyNotPeer } from './peer-proof.js';
 
 export interface PeerLinkOptions {
   readonly clusterId: string;
@@ -92,7 +94,12 @@ export class PeerLink {
         if (this.closed) stream.destroy();
         else this.handshake(stream, true);
       },
-      () => {
+      (error: unknown) => {
+        // A way that is closed just now opens by itself; a proof that does not count needs somebody who hears of it.
+        if (HoldfastError.is(error, 'NOT_AUTHORIZED')) {
+          this.refusedAt = this.options.clock.now();
+          this.options.refused(address, error.message);
+        }
         this.dialLater(address);
       },
     );
@@ -186,10 +193,7 @@ export class PeerLink {
     if (hello.groupId !== groupId) return `group "${hello.groupId}" is not "${groupId}"`;
     if (hello.nodeId !== peerId)
       return `node "${hello.nodeId}" is unknown here; the other node is "${peerId}"`;
-    if (stream.identity !== undefined && !stream.identity.names.includes(peerId)) {
-      return `the ${stream.identity.how} proves ${stream.identity.names.join(', ')}, not "${peerId}"`;
-    }
-    return this.volumeMismatch(hello.volumes);
+    return whyNotPeer(stream.identity, { clusterId, peerId }) ?? this.volumeMismatch(hello.volumes);
   }
 
   private volumeMismatch(theirs: readonly VolumeDescription[]): string | undefined {

@@ -124,7 +124,9 @@ export async function openSurface(
       );
     });
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-      refused(socket, `the handshake failed: ${error.message}`);
+      // A certificate that does not count ends the socket without a word; the reason stays with it.
+      const reason = socket.authorizationError;
+      refused(socket, `the handshake failed: ${reason ? String(reason) : error.message}`);
     });
   }
   server.prependListener('request', (request, response) => {
@@ -214,7 +216,6 @@ async function listen(
 }
 
 function remoteOf(socket: Socket): string {
-  return socket.remoteAddress === undefined
-    ? 'a local process'
-    : formatTcp(socket.remoteAddress, socket.remotePort ?? 0);
+  if (socket.remoteAddress !== undefined) return formatTcp(socket.remoteAddress, socket.remotePort ?? 0);
+  return socket.destroyed ? 'somebody who is gone' : 'a local process';
 }
