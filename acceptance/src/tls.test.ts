@@ -73,7 +73,9 @@ describe('a cluster over TCP with certificates on every link', () => {
   /** Whatever is tried meanwhile: the modes and the epoch stay, and the host's writes go on. */
   const unmoved = async (attempt: () => Promise<void>): Promise<void> => {
     const before = await standing();
-    const changes = cluster.modeChanges.filter(({ nodeId }) => nodeIds.some((node) => node === nodeId)).length;
+    const changes = cluster.modeChanges.filter(({ nodeId }) =>
+      nodeIds.some((node) => node === nodeId),
+    ).length;
     await attempt();
     const { writes } = host;
     await cluster.until('the host goes on', () => host.writes > writes + 2);
@@ -97,19 +99,23 @@ describe('a cluster over TCP with certificates on every link', () => {
     await cluster[Symbol.asyncDispose]();
   });
 
-  itNeeding({ programs }, 'mirrors, and serves QEMU and libnbd at the initiator and at each node', async () => {
-    const client = layout.folderOf('client');
-    for (const port of [layout.hostPort, layout.port('north', 'nbd'), layout.port('south', 'nbd')]) {
-      const printed = await run('nbdinfo', [nbdsUri(port, client)]);
-      expect(printed).toContain('with TLS');
-      expect(printed).toContain(`export-size: ${layout.sizeBytes}`);
-    }
-    await using direct = QemuIo.open(layout.port('south', 'nbd'), qemuCertificates(client));
-    await direct.write(60, 77);
-    await direct.readBack(host);
-    await direct.close();
-    expect((await cluster.status('north')).mode).toBe('mirrored');
-  });
+  itNeeding(
+    { programs },
+    'mirrors, and serves QEMU and libnbd at the initiator and at each node',
+    async () => {
+      const client = layout.folderOf('client');
+      for (const port of [layout.hostPort, layout.port('north', 'nbd'), layout.port('south', 'nbd')]) {
+        const printed = await run('nbdinfo', [nbdsUri(port, client)]);
+        expect(printed).toContain('with TLS');
+        expect(printed).toContain(`export-size: ${layout.sizeBytes}`);
+      }
+      await using direct = QemuIo.open(layout.port('south', 'nbd'), qemuCertificates(client));
+      await direct.write(60, 77);
+      await direct.readBack(host);
+      await direct.close();
+      expect((await cluster.status('north')).mode).toBe('mirrored');
+    },
+  );
 
   itNeeding({ programs }, 'turns away NBD clients without a proof that counts, and says so', async () => {
     const stranger = layout.folderOf('stranger');
@@ -239,7 +245,9 @@ describe('a cluster over TCP with pre-shared keys on the link, the paths and NBD
     await writeFile(guessed, `client:${randomBytes(32).toString('hex')}\n`);
     await failing('nbdcopy', [`${uri}${guessed}`, join(layout.folder, 'nothing.raw')]);
     await cluster.until('the initiator says so', () =>
-      cluster.said.some(({ source, kind, text }) => source === 'initiator' && kind === 'refused' && /TLS: /.test(text)),
+      cluster.said.some(
+        ({ source, kind, text }) => source === 'initiator' && kind === 'refused' && /TLS: /.test(text),
+      ),
     );
     const digest = await cluster.stopAndDigest();
     expect(digest.north).toBe(digest.south);

@@ -112,13 +112,7 @@ export class Cluster {
     const life = await this.host.start({
       nodeId: name,
       command: process.execPath,
-      args: [
-        builtProgram,
-        ...args,
-        '--config',
-        configFile,
-        '--json',
-      ],
+      args: [builtProgram, ...args, '--config', configFile, '--json'],
       output: (text, source) => {
         log.write(`${text}\n`);
         this.heard(name, text, source);

@@ -108,6 +108,22 @@ describe('TLS with certificates', () => {
     expect(identities).toEqual([]);
   });
 
+  it('tells once of a client that asks in plain text, or proves itself badly', async () => {
+    const told: string[] = [];
+    const { port } = await serve({
+      tls: createTlsPolicy({ credentials }),
+      observe: (notice) => {
+        if (notice.kind === 'proof-refused') told.push(notice.because);
+      },
+    });
+    await expect(connectNbd({ host: '127.0.0.1', port }, { exportName: 'disk' })).rejects.toThrow();
+    expect(told).toEqual(['asked in plain text, and TLS is required']);
+    const stranger = { key: fixture('stranger-key'), certificate: fixture('stranger-cert') };
+    await expect(roundTrip(port, { ...trusting, ...stranger })).rejects.toThrow();
+    await expect.poll(() => told).toHaveLength(2);
+    expect(told[1]).toMatch(/^TLS: the certificate does not count \([A-Z_]+\)$/);
+  });
+
   it('serves clients without certificates as anonymous when told so', async () => {
     const { port, identities } = await serve({
       tls: createTlsPolicy({ credentials, clientCertificates: false }),

@@ -23,6 +23,8 @@ describe('lines about those who were turned away', () => {
     );
     for (let knock = 0; knock < 1_000; knock += 1) refused(refusal);
     expect(lines).toHaveLength(20);
+    refused({ ...refusal, at: 'tcp:127.0.0.1:8' });
+    expect(lines.pop()?.text, 'another door has lines of its own').toContain('tcp:127.0.0.1:8');
     nowMs = 1_500;
     refused(refusal);
     refused(refusal);

@@ -11,33 +11,41 @@ export interface Refusal {
 
 export type Refused = (refusal: Refusal) => void;
 
-/** Who knocks all day long must not fill a disk with lines: so many at once, and then one in each interval. */
+/** Who knocks at a door all day long must not fill a disk with lines: so many at once, and then one in each interval. */
 const linesAtOnce = 20;
 const intervalMs = 1_000;
 
-/** One line per refusal, as long as they are few. Those that were left out are counted in the next line. */
+/** How many lines a door may still write. */
+interface Allowance {
+  left: number;
+  countedAt: number;
+  leftOut: number;
+}
+
+/** One line per refusal, as long as they are few at that door. Those that were left out are counted in its next line. */
 export function refusalLines(
   source: string,
   say: SayLine,
   now: () => number = () => performance.now(),
 ): Refused {
-  let left = linesAtOnce;
-  let countedAt = now();
-  let leftOut = 0;
+  const doors = new Map<Address, Allowance>();
   return (refusal) => {
-    const earned = Math.floor((now() - countedAt) / intervalMs);
-    left = Math.min(linesAtOnce, left + earned);
-    countedAt += earned * intervalMs;
-    if (left === 0) {
-      leftOut += 1;
+    const { at, remote, reason } = refusal;
+    const door = doors.get(at) ?? { left: linesAtOnce, countedAt: now(), leftOut: 0 };
+    doors.set(at, door);
+    const earned = Math.floor((now() - door.countedAt) / intervalMs);
+    door.left = Math.min(linesAtOnce, door.left + earned);
+    door.countedAt += earned * intervalMs;
+    if (door.left === 0) {
+      door.leftOut += 1;
       return;
     }
-    left -= 1;
-    const { at, remote, reason } = refusal;
+    door.left -= 1;
+    const { leftOut } = door;
     const others = leftOut === 0 ? '' : ` (and ${leftOut} more since the last such line)`;
     const text = `turned away ${remote} at ${at}: ${reason}${others}`;
     say({ source, kind: 'refused', text, data: { refusal: { ...refusal, leftOut } } });
-    leftOut = 0;
+    door.leftOut = 0;
   };
 }
 

@@ -30,7 +30,13 @@ export async function transportFor(
 
 function tellRefused(at: Address, { kind, remote, error }: TelemetryEvent, refused: Refused): void {
   if (kind !== 'stream-refused') return;
-  refused({ at, remote: String(remote), reason: error instanceof Error ? error.message : String(error) });
+  refused({ at, remote: String(remote), reason: wordsOf(error) });
+}
+
+/** OpenSSL's own words, without the place in its source that it puts before and behind them. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
 }
 
 /** @throws HoldfastError CONFIG_INVALID naming the file that cannot be read or used. */

@@ -94,7 +94,11 @@ function acceptor(
     handshakes -= 1;
     // A certificate that does not count ends the socket without a word; the reason stays with it, the remote end does not.
     const reason = socket.authorizationError ?? error;
-    telemetry.emit({ kind: 'stream-refused', remote: socket.remoteAddress ?? 'somebody who is gone', error: reason });
+    telemetry.emit({
+      kind: 'stream-refused',
+      remote: socket.remoteAddress ?? 'somebody who is gone',
+      error: reason,
+    });
     socket.destroy();
   });
   return (carrier) => {

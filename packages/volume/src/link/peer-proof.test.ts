@@ -7,7 +7,10 @@ const certificate = (...names: string[]): StreamIdentity => ({ how: 'certificate
 
 describe('what proves the other node', () => {
   it.each([
-    ['the name that the witness reads too', certificate('north.example.net', 'holdfast://harbour/node/north')],
+    [
+      'the name that the witness reads too',
+      certificate('north.example.net', 'holdfast://harbour/node/north'),
+    ],
     ['the bare name, in a certificate without such names', certificate('127.0.0.1', 'north')],
     ['the key of the link, which both ends know', { how: 'pre-shared-key', names: ['link'] } as const],
     ['nothing, where the mode of a socket guards it', undefined],
@@ -19,7 +22,10 @@ describe('what proves the other node', () => {
     ['another node', certificate('holdfast://harbour/node/south')],
     ['another cluster', certificate('holdfast://elsewhere/node/north')],
     ['another role', certificate('holdfast://harbour/operator/north')],
-    ['another cluster, with the bare name beside it', certificate('north', 'holdfast://elsewhere/node/north')],
+    [
+      'another cluster, with the bare name beside it',
+      certificate('north', 'holdfast://elsewhere/node/north'),
+    ],
     ['two nodes at once', certificate('holdfast://harbour/node/north', 'holdfast://harbour/node/south')],
     ['a longer name', certificate('holdfast://harbour/node/north/2')],
     ['a host only', certificate('north.example.net')],
