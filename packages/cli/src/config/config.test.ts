@@ -37,6 +37,18 @@ describe('the configuration that init writes', () => {
     expect(config.nodes[1].legs[0]?.dataFile).toBe('/site/south/vol0.data');
     expect(config.timing.leaseTtlMs).toBe(300);
   });
+
+  it.each([
+    'holdfast://harbour/node/south',
+    `${'a-long-label.'.repeat(8)}example.net`,
+    '192.0.2.1',
+    '2001:db8::1',
+    '::1',
+  ])('may name peers as certificates do: %s', (peerName) => {
+    const tls = `{ certificate: a.pem, key: a.key, authority: b.pem, peerNames: ['${peerName}'] }`;
+    const text = changed(/control: (unix:.*)/, `control: { listen: $1, tls: ${tls} }`);
+    expect(problemsOf(text)).toEqual([]);
+  });
 });
 
 describe('mistakes name the key, what stands there, and what would be right', () => {

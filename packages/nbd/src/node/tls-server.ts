@@ -74,8 +74,9 @@ function upgrade(stream: ByteStream, options: TlsPolicyOptions): Promise<NbdSecu
       const { authorizationError: reason } = secured;
       fail(reason ? new Error(`the certificate does not count (${String(reason)})`) : error);
     });
+    // The socket below closes first; why, the one above says a moment later.
     socket.once('close', () => {
-      fail(undefined);
+      setImmediate(fail, undefined);
     });
     server.emit('connection', socket);
   });
