@@ -71,8 +71,8 @@ function upgrade(stream: ByteStream, options: TlsPolicyOptions): Promise<NbdSecu
     };
     server.on('tlsClientError', (error, secured) => {
       // A certificate that does not count ends the socket without a word; the reason stays with it.
-      const { authorizationError: reason } = secured;
-      fail(reason ? new Error(`the certificate does not count (${String(reason)})`) : error);
+      const reason: unknown = secured.authorizationError;
+      fail(typeof reason === 'string' ? new Error(`the certificate does not count (${reason})`) : error);
     });
     // The socket below closes first; why, the one above says a moment later.
     socket.once('close', () => {

@@ -93,11 +93,11 @@ function acceptor(
   tls.on('tlsClientError', (error, socket) => {
     handshakes -= 1;
     // A certificate that does not count ends the socket without a word; the reason stays with it, the remote end does not.
-    const reason = socket.authorizationError ?? error;
+    const reason: unknown = socket.authorizationError;
     telemetry.emit({
       kind: 'stream-refused',
       remote: socket.remoteAddress ?? 'somebody who is gone',
-      error: reason,
+      error: reason ?? error,
     });
     socket.destroy();
   });

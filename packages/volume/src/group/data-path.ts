@@ -298,6 +298,9 @@ export class DataPath implements HostSide, DataPathContext {
       case frameTypes.applied:
         this.sequencer.applied(next);
         return true;
+      case frameTypes.settled:
+        this.follower.unsettled.heard(next);
+        return true;
       case frameTypes.forwardWrite:
       case frameTypes.forwardZeroes:
         this.forwarded(next);

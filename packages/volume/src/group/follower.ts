@@ -3,6 +3,7 @@ import type { Leg } from '../metadata/leg.js';
 import { type Frame, frame, frameFlags, frameStatus, frameTypes } from '../wire/index.js';
 import { type DataPathContext, fenced, staleGeneration } from './context.js';
 import type { Operation } from './operation.js';
+import { UnsettledRanges } from './settling.js';
 
 /** Replicated writes that were applied, by the sequencer's numbers: so that a repeat after a reconnect is only acknowledged. */
 class AppliedNumbers {
@@ -30,6 +31,8 @@ export class Follower {
   /** Frames of an epoch that this node is still writing down. */
   private early: Frame[] = [];
   private legReported = false;
+  readonly unsettled = new UnsettledRanges();
+  private lastEpoch = 0;
 
   constructor(private readonly context: DataPathContext) {}
 
@@ -75,6 +78,8 @@ export class Follower {
     // Not serving: the sequencer is about to go. The gate that follows decides what becomes of the write.
     if (answer.status === frameStatus.notServing) return;
     this.forwards.delete(answer.id);
+    // The sequencer has answered, so the write stands on its leg as well.
+    if (answer.status === frameStatus.ok) this.unsettled.settled(operation.sequence);
     operation.state = 'ended';
     operation.settled(answer.status === frameStatus.ok ? undefined : staleGeneration());
     this.context.progressed();
@@ -116,6 +121,7 @@ export class Follower {
     this.applying.add(request.id);
     if (stamp !== undefined) this.context.origins.follow(stamp);
     forwarded?.use();
+    if (forwarded !== undefined) forwarded.sequence = request.id;
     this.write(leg, request, data, (failure) => {
       forwarded?.release();
       this.applying.delete(request.id);
@@ -139,7 +145,8 @@ export class Follower {
     const last = leg.lastExtent(offsetBytes, lengthBytes);
     leg.locks.acquire(leg.lockFrom(offsetBytes), leg.lockLength(offsetBytes, lengthBytes), true, (hold) => {
       const finish = (failure: unknown): void => {
-        leg.locks.release(hold);
+        if (failure === undefined && this.mayBeAhead(request)) this.unsettled.keep(request.id, leg, hold);
+        else leg.locks.release(hold);
         if (failure !== undefined) this.legFailed(failure);
         done(failure);
       };
@@ -158,6 +165,12 @@ export class Follower {
       };
       leg.log.begin(first, last, start, finish);
     });
+  }
+
+  /** Whether hosts read here while the sequencer may not have this write on its own leg. Copies of a resync come from there. */
+  private mayBeAhead(request: Frame): boolean {
+    const { mode } = this.context.gate;
+    return request.type !== frameTypes.resyncWrite && (mode === 'mirrored' || mode === 'suspended');
   }
 
   private legFailed(failure: unknown): void {
@@ -199,6 +212,9 @@ export class Follower {
   /** Follows a new gate; gives back the forwarded writes that this node has to order itself now. */
   gateChanged(session: number | undefined): readonly Operation[] {
     const { gate, nodeId } = this.context;
+    const isMirror = gate.mode === 'mirrored' || gate.mode === 'suspended';
+    if (gate.epoch !== this.lastEpoch || !isMirror) this.unsettled.settleAll();
+    this.lastEpoch = gate.epoch;
     const early = this.early.splice(0);
     for (const request of early) this.replicate(request);
     const open = [...this.forwards.values()];

@@ -2,6 +2,7 @@ import { assert, HoldfastError } from '@holdfast/core';
 import { type Frame, frame, frameFlags, frameStatus, frameTypes } from '../wire/index.js';
 import { type DataPathContext, fenced, mayAcknowledge, staleGeneration } from './context.js';
 import type { Operation } from './operation.js';
+import { SettledNews } from './settling.js';
 
 /**
  * Gives overlapping writes one order on both legs. A write takes its range from before its own leg's write until the peer has
@@ -13,12 +14,20 @@ export class Sequencer {
   private readonly waiting = new Set<Operation>();
   private sequence = 0;
   private legReported = false;
+  private readonly news: SettledNews;
 
   constructor(
     private readonly context: DataPathContext,
     /** Takes back a write that may not start now. */
     private readonly holdBack: (operation: Operation) => void,
-  ) {}
+  ) {
+    this.news = new SettledNews(
+      context.clock,
+      () => (context.gate.sequencer === context.nodeId ? context.peer : undefined),
+      this.outstanding,
+      () => this.sequence,
+    );
+  }
 
   submit(operation: Operation): void {
     if (operation.origin !== undefined && !this.admit(operation, operation.origin)) return;
@@ -135,6 +144,7 @@ export class Sequencer {
     const { peer, gate } = this.context;
     if (peer === undefined) return;
     operation.sentSession = peer.session;
+    this.news.tell();
     const forwarded = operation.forwardId !== 0 && operation.forwardBootId === peer.bootId;
     const { origin, data } = operation;
     const type = forwarded
@@ -228,6 +238,7 @@ export class Sequencer {
     const first = leg.firstExtent(offsetBytes);
     const last = leg.lastExtent(offsetBytes, lengthBytes);
     this.outstanding.delete(operation.sequence);
+    if (operation.ownDone && operation.peerDone && this.context.gate.legs === 'both') this.news.changed();
     if (!operation.ownDone || !operation.peerDone) leg.log.keep(first, last);
     if (operation.inLog) leg.log.end(first, last);
     this.unlock(operation);
@@ -262,6 +273,7 @@ export class Sequencer {
       );
       return;
     }
+    if (gate.legs === 'both') this.news.changed();
     for (const operation of [...this.outstanding.values()]) {
       // What does not stand in the log yet has not been sent to anybody: it goes to whoever is there when it does.
       const wasSentElsewhere = operation.inLog && operation.sentSession !== session;

@@ -40,6 +40,23 @@ describe('range locks', () => {
     expect(locks.size).toBe(0);
   });
 
+  it('opens a range to writers and not to readers, until it is given back', () => {
+    const locks = new RangeLocks();
+    const order: string[] = [];
+    const kept = locks.acquire(0, 10, true, () => order.push('first'));
+    const writer = locks.acquire(5, 10, true, () => order.push('waiting writer'));
+    locks.admitWriters(kept);
+    expect(order).toEqual(['first', 'waiting writer']);
+    locks.release(writer);
+    locks.acquire(0, 1, false, () => order.push('reader'));
+    const later = locks.acquire(5, 1, true, () => order.push('later writer'));
+    expect(order).toEqual(['first', 'waiting writer', 'later writer']);
+    locks.release(later);
+    locks.release(kept);
+    expect(order.at(-1)).toBe('reader');
+    expect(locks.size).toBe(1);
+  });
+
   it('agrees with a list that is searched from the front, whatever comes', () => {
     const mib = 1024 * 1024;
     fc.assert(

@@ -9,12 +9,19 @@ export class RangeHold {
   /** Later holds that wait for this one. */
   blocked: RangeHold[] | undefined;
   granted: ((hold: RangeHold) => void) | undefined;
+  /** Exclusive no more, and still closed to shared holds. */
+  admitsWriters = false;
 
   constructor(
     readonly from: number,
     readonly to: number,
     readonly exclusive: boolean,
   ) {}
+
+  /** Whether a later hold of this range has to wait for this one. */
+  excludes(exclusive: boolean): boolean {
+    return this.admitsWriters ? !exclusive : exclusive || this.exclusive;
+  }
 }
 
 /**
@@ -47,7 +54,7 @@ export class RangeLocks {
         continue;
       }
       for (const earlier of bucket) {
-        if (earlier.from >= hold.to || hold.from >= earlier.to || !(exclusive || earlier.exclusive)) continue;
+        if (earlier.from >= hold.to || hold.from >= earlier.to || !earlier.excludes(exclusive)) continue;
         // Two holds that share several buckets are counted in the first of them only.
         if (index !== Math.max(first, Math.floor(earlier.from / bucketBytes))) continue;
         hold.blockers += 1;
@@ -59,6 +66,14 @@ export class RangeLocks {
     if (hold.blockers === 0) granted(hold);
     else hold.granted = granted;
     return hold;
+  }
+
+  /** Opens a range that is held exclusively to later exclusive holds. Shared ones go on waiting for `release`. */
+  admitWriters(hold: RangeHold): void {
+    hold.admitsWriters = true;
+    const waiting = hold.blocked ?? [];
+    hold.blocked = waiting.filter((next) => !next.exclusive);
+    unblock(waiting.filter((next) => next.exclusive));
   }
 
   /** Gives the range back, also before it was granted: then it is never granted. */
@@ -76,12 +91,16 @@ export class RangeLocks {
     const waiting = hold.blocked;
     if (waiting === undefined) return;
     hold.blocked = undefined;
-    for (const next of waiting) {
-      next.blockers -= 1;
-      if (next.blockers > 0 || next.granted === undefined) continue;
-      const granted = next.granted;
-      next.granted = undefined;
-      granted(next);
-    }
+    unblock(waiting);
+  }
+}
+
+function unblock(waiting: readonly RangeHold[]): void {
+  for (const next of waiting) {
+    next.blockers -= 1;
+    if (next.blockers > 0 || next.granted === undefined) continue;
+    const granted = next.granted;
+    next.granted = undefined;
+    granted(next);
   }
 }

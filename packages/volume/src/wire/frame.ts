@@ -39,6 +39,7 @@ export const frameTypes = {
   originsDone: 38,
   resyncBegin: 39,
   resyncTaken: 40,
+  settled: 41,
   pathRead: 64,
   pathWrite: 65,
   pathZeroes: 66,

@@ -125,8 +125,8 @@ export async function openSurface(
     });
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       // A certificate that does not count ends the socket without a word; the reason stays with it.
-      const reason = socket.authorizationError;
-      refused(socket, `the handshake failed: ${reason ? String(reason) : error.message}`);
+      const reason: unknown = socket.authorizationError;
+      refused(socket, `the handshake failed: ${typeof reason === 'string' ? reason : error.message}`);
     });
   }
   server.prependListener('request', (request, response) => {
