@@ -13,9 +13,9 @@ import {
   type FailbackTuning,
   type LatencyFailbackFact,
   type LatencyFailbackState,
-} from '../../src/index.js';
-import { apply, calm, choices } from './choices.js';
-import { afterSwap, crash, options, perform, soundRules, start, type Budget, type System } from './model.js';
+} from '../../index.js';
+import { apply, calm, choices } from '../../../test/latency-failback/choices.js';
+import { afterSwap, crash, options, perform, soundRules, start, type Budget, type System } from '../../../test/latency-failback/model.js';
 
 const plenty: Budget = {
   faults: 9,
