@@ -1,4 +1,4 @@
-import { apply, calm, type Choice } from '../../../packages/core/test/latency-failback/choices.js';
+import { apply, calm, choices, type Choice } from '../../../packages/core/test/latency-failback/choices.js';
 import {
   afterSwap,
   options,
@@ -35,16 +35,17 @@ export function latencyFailbackStories(): Story[] {
     ticks: 0,
   });
   let system: System = calm(start({ ...begin, otherBlocks: 1 }, rules), rules);
-  const then = (...choices: readonly Choice[]): void => {
-    for (const choice of choices) system = apply(system, choice, rules);
+  const then = (...wanted: readonly Choice[]): void => {
+    for (const choice of wanted) system = apply(system, choice, rules);
   };
   then({ kind: 'redirect' });
   system = calm(system, rules);
   then({ kind: 'fail', what: 'secondary' }, { kind: 'fact' }, { kind: 'prove-end' }, { kind: 'tell-epoch' });
   then({ kind: 'repair', what: 'secondary' });
   system = calm(system, rules);
-  then({ kind: 'fail', what: 'link' });
-  system = calm(system, rules);
+  // Without the link it waits, and asks the witness again for as long as it waits: only what is under way comes to an end.
+  then({ kind: 'fail', what: 'link' }, { kind: 'fact' }, { kind: 'tell-epoch' });
+  for (let next = underWay(system, rules); next !== undefined; next = underWay(system, rules)) then(next);
   then({ kind: 'take-over' });
   system = calm(system, rules);
   return [
@@ -56,4 +57,8 @@ export function latencyFailbackStories(): Story[] {
       events,
     },
   ];
+}
+
+function underWay(system: System, rules: Rules): Choice | undefined {
+  return choices(system, rules).find(({ kind }) => kind === 'perform' || kind === 'answer');
 }
