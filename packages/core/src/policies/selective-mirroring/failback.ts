@@ -1,4 +1,4 @@
-import { ask } from './authority.js';
+import { ask } from './ask.js';
 import { emptyCache } from './evict.js';
 import type { Turn } from './turn.js';
 import type {

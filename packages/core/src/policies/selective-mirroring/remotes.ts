@@ -1,4 +1,4 @@
-import { ask } from './authority.js';
+import { ask } from './ask.js';
 import { shrinkToBudget } from './budget.js';
 import { requeueAll } from './placing.js';
 import type { Turn } from './turn.js';

@@ -1,4 +1,4 @@
-import { askAgain } from './authority.js';
+import { askAgain } from './ask.js';
 import { batchDueAt, retryLateBatches, select, sendDueBatches } from './mirror.js';
 import { mirroringGuards } from './guards.js';
 import { loseSite, openAgain } from './remotes.js';

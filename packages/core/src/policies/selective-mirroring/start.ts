@@ -1,4 +1,4 @@
-import { ask } from './authority.js';
+import { ask } from './ask.js';
 import { noBlocks } from './blocks.js';
 import { validateMirroringOptions, type MirroringOptions } from './options.js';
 import type { MirroringState } from './state.js';

@@ -1,4 +1,4 @@
-import { ask } from './authority.js';
+import { ask } from './ask.js';
 import { blocksOf } from './blocks.js';
 import type { FailoverWatch } from './state.js';
 import type { Turn } from './turn.js';
