@@ -1,5 +1,6 @@
 import type { Policy, Step } from '../../kernel/policy.js';
 import type { Millis } from '../../kernel/time.js';
+import { checkpointFailed, checkpointIfDue, onSealed } from './checkpoint.js';
 import {
   fence,
   onEpochRaised,
@@ -13,15 +14,7 @@ import {
 import { pooledMemoryGuards, type PooledMemoryGuards } from './guards.js';
 import { pooledMemoryInvariants } from './invariants.js';
 import { validatePooledMemoryOptions, type PooledMemoryOptions } from './options.js';
-import {
-  checkpointFailed,
-  checkpointIfDue,
-  failedToAttach,
-  onAttached,
-  onSealed,
-  onSecondaryLost,
-  seekSecondary,
-} from './protect.js';
+import { failedToAttach, onAttached, onSecondaryLost, seekSecondary } from './protect.js';
 import { explainPooledMemory } from './reasons.js';
 import type { PooledMemoryState } from './state.js';
 import { Turn } from './turn.js';
