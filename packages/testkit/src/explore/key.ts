@@ -2,7 +2,8 @@ import type { KeyReader, KeyWriter } from './system.js';
 
 /** One key at a time, in memory that is used again for the next. */
 export class KeyBuffer implements KeyWriter, KeyReader {
-  words = new Int32Array(64);
+  // Written out: what a newer compiler infers from the initializer is a type that older ones do not know.
+  words: Int32Array = new Int32Array(64);
   length = 0;
   private position = 0;
 
