@@ -1,4 +1,8 @@
-import { applianceUpgradeDefaults, type ApplianceUpgradeState, type UpgradeEvent } from '../../../packages/core/src/index.js';
+import {
+  applianceUpgradeDefaults,
+  type ApplianceUpgradeState,
+  type UpgradeEvent,
+} from '../../../packages/core/src/index.js';
 import { Plant } from '../../../packages/core/test/appliance-upgrade/plant.js';
 import { applianceUpgrade } from '../../../packages/core/src/index.js';
 import { type Story } from '../story.js';

@@ -15,7 +15,16 @@ import {
   type LatencyFailbackState,
 } from '../../index.js';
 import { apply, calm, choices } from '../../../test/latency-failback/choices.js';
-import { afterSwap, crash, options, perform, soundRules, start, type Budget, type System } from '../../../test/latency-failback/model.js';
+import {
+  afterSwap,
+  crash,
+  options,
+  perform,
+  soundRules,
+  start,
+  type Budget,
+  type System,
+} from '../../../test/latency-failback/model.js';
 
 const plenty: Budget = {
   faults: 9,
