@@ -1,6 +1,7 @@
 /*
  * `npm run check:packages`: every package as it would be installed. The tarball holds what it should and nothing else,
- * publint agrees with package.json, the types are right for both module systems, and core costs what it may.
+ * publint agrees with package.json, the types are right for both module systems and for the oldest compiler, and core costs what it
+ * may.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import { pack, publishablePackages, type Package, type Tarball } from '../shared
 import { root } from '../shared/place.js';
 import { inParallel, run } from '../shared/process.js';
 import { finish } from '../shared/report.js';
+import { newerTypes } from './declarations.js';
 import { checkSizes, type SizeCheck } from './size.js';
 
 type Check = SizeCheck;
@@ -46,6 +48,16 @@ async function checkTypes({ name, path }: Tarball): Promise<Check> {
   return { name: `${name}: types for both module systems`, problems: code === 0 ? [] : [output.trim()] };
 }
 
+/** The consumer matrix says the same with the compiler itself, but a minute later and only for packages that have changed. */
+function checkDeclarations({ name, files }: Tarball, { folder }: Package): Check {
+  const problems = files
+    .filter((file) => /\.d\.[cm]?ts$/.test(file))
+    .flatMap((file) =>
+      newerTypes(readFileSync(join(root, 'packages', folder, file), 'utf8')).map((line) => `${file}:${line}`),
+    );
+  return { name: `${name}: declarations for older compilers`, problems };
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-package-check-'));
 try {
   const packages = publishablePackages();
@@ -53,7 +65,12 @@ try {
   const checks = await inParallel(packages, 2, async (each): Promise<Check[]> => {
     const tarball = tarballs.find(({ name }) => name === each.manifest.name);
     if (tarball === undefined) return [{ name: each.manifest.name, problems: ['npm packed nothing'] }];
-    return [checkContents(tarball, each), await checkFields(tarball), await checkTypes(tarball)];
+    return [
+      checkContents(tarball, each),
+      checkDeclarations(tarball, each),
+      await checkFields(tarball),
+      await checkTypes(tarball),
+    ];
   });
   checks.push(await checkSizes());
   for (const { name, problems } of checks.flat()) {
