@@ -2,7 +2,12 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { policyTranscript, transcriptTests, type TranscriptHandlers } from '@holdfast/testkit';
-import { describeFailback, latencyFailback, type FailbackRecord } from '../../src/index.js';
+import {
+  describeFailback,
+  latencyFailback,
+  type FailbackRecord,
+  type FailbackTuning,
+} from '../../src/index.js';
 
 const folder = fileURLToPath(new URL('../../src/policies/latency-failback/testdata', import.meta.url));
 
@@ -25,7 +30,9 @@ function handlers(): TranscriptHandlers {
   const newest = new Map<string, string>();
   const verbs = policyTranscript(latencyFailback, {
     options: (given) => {
-      const { tuning = {}, ...record } = given;
+      const { tuning = {}, ...record } = given as Partial<FailbackRecord> & {
+        tuning?: Partial<FailbackTuning>;
+      };
       const fresh: FailbackRecord = {
         version: 1,
         groupId: 'g',

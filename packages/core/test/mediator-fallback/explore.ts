@@ -164,7 +164,7 @@ function still(place: Place): Place {
         ...(saving?.retryAt === undefined ? {} : { saving: { ...saving, retryAt: 0 } }),
       };
       delete (state as { idleSince?: number }).idleSince;
-      return [id, { ...member, at: 0, state, serves: 'mirrored' }];
+      return [id, { ...member, at: 0, state, serves: 'mirrored' as const }];
     }),
   );
   const packets = world.packets.filter(({ message }) => message.kind !== 'report');

@@ -2,7 +2,13 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { policyTranscript, transcriptTests, type TranscriptHandlers } from '@holdfast/testkit';
-import { describeSwap, freshSwapRecord, swapRecovery } from '../../src/index.js';
+import {
+  describeSwap,
+  freshSwapRecord,
+  swapRecovery,
+  type SwapRecord,
+  type SwapTuning,
+} from '../../src/index.js';
 
 const folder = fileURLToPath(new URL('../../src/policies/swap-recovery/testdata', import.meta.url));
 
@@ -25,13 +31,11 @@ const wishOf: Readonly<Record<string, string>> = {
 function handlers(): TranscriptHandlers {
   const newest = new Map<string, string>();
   const verbs = policyTranscript(swapRecovery, {
-    options: ({ tuning = {}, ...given }) => ({
-      groupId: 'g',
-      nodeId: 'n',
-      incarnation: 1,
-      record: { ...freshSwapRecord({ groupId: 'g', epoch: 4 }), ...given },
-      tuning,
-    }),
+    options: (words) => {
+      const { tuning = {}, ...given } = words as Partial<SwapRecord> & { tuning?: Partial<SwapTuning> };
+      const record = { ...freshSwapRecord({ groupId: 'g', epoch: 4 }), ...given };
+      return { groupId: 'g', nodeId: 'n', incarnation: 1, record, tuning };
+    },
     show: ({ id, kind, after: _after, because: _because, ...fields }) => {
       newest.set(kind, id);
       return fields;
