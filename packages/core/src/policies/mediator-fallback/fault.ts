@@ -79,11 +79,21 @@ function decideAtFor(state: MediatorFallbackState, side: readonly string[], sinc
   return Math.max(afterStart, goesFirst ? since : since + nonPreferredDelayMs);
 }
 
+/**
+ * Nobody is missing: there is nothing to decide. A word that one of them was given and has not heard of would be refused to all, and
+ * everybody would give up.
+ */
+function isWhole({ partition }: MediatorFallbackRecord, side: readonly string[]): boolean {
+  return partition.members.length > 1 && partition.members.every((node) => side.includes(node));
+}
+
 /** First what can be decided here, so that a side that does not go on anyway never uses up a mediator's word. */
 export function decideIfDue(turn: Turn): void {
   const { state } = turn;
-  const { fault, record, saving } = state;
+  const { fault, record, saving, returning } = state;
   if (fault === undefined || saving !== undefined || turn.at < fault.decideAt) return;
+  // The group is whole, or being formed anew: what a mediator said before that counts for nobody.
+  if (returning !== undefined || isWhole(record, fault.side)) return;
   if (fault.denied !== undefined || fault.call !== undefined || record.standing === 'detached') return;
   const failing = failingModel(state, fault.side);
   if (!isComplete(state) || failing !== undefined) {
@@ -174,8 +184,10 @@ export function onDetachedDurable(turn: Turn, because: MediatorFallbackReason): 
   turn.patch({ fault: undefined, proposal: undefined });
 }
 
-export function faultDueAt({ fault, saving, record }: MediatorFallbackState): Millis | undefined {
+export function faultDueAt(state: MediatorFallbackState): Millis | undefined {
+  const { fault, saving, record, returning } = state;
   if (fault === undefined || saving !== undefined || fault.call !== undefined) return undefined;
+  if (returning !== undefined || isWhole(record, fault.side)) return undefined;
   if (
     fault.denied !== undefined ||
     record.standing === 'detached' ||

@@ -113,7 +113,10 @@ export type MediatorFallbackFact =
   | { readonly kind: 'probed'; readonly effect: EffectId; readonly answer: MediatorProbeAnswer }
   /** Result of `mediate`, `enrol`. */
   | { readonly kind: 'mediated'; readonly effect: EffectId; readonly answer: MediationAnswer }
-  /** The group has fallen apart: host I/O is held. `side` is who is in contact with this member, and itself. */
+  /**
+   * The group has fallen apart: host I/O is held. `side` is this member and who is in contact with it, without those that have
+   * given up or gone on without it. Said again when that changes; a side of all decides nothing and ends with `fault-over`.
+   */
   | { readonly kind: 'fault'; readonly side: readonly string[] }
   /** The same members are in contact again and nobody has gone on alone. `asked`: one of them has called a mediator meanwhile. */
   | { readonly kind: 'fault-over'; readonly asked: boolean }
