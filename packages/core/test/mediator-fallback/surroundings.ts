@@ -25,10 +25,17 @@ export class Surroundings {
   /** A mediator has been called since all were in contact. */
   private asked = false;
   private readonly sides = new Map<string, string>();
+  private readonly starting = new Set<string>();
   private readonly isolated = new Set<string>();
   private serving = new Map<string, string>();
 
-  constructor(change: Partial<WorldSetting> = {}) {
+  /** Wishes and messages so far, and the one that ends a process. */
+  effects = 0;
+
+  constructor(
+    change: Partial<WorldSetting> = {},
+    private readonly interrupt?: { readonly at: number; readonly when: 'before' | 'after' },
+  ) {
     this.play = newPlay({ ...playing, timing, ...change });
     for (const id of this.names) this.copies.set(id, 0);
     this.pass(70_000);
@@ -58,19 +65,27 @@ export class Surroundings {
       const { serves, state, up } = this.member(id);
       if (!up || serves === 'nothing') continue;
       this.newest += 1;
-      const copies = new Set([id, ...state.record.partition.members, ...(state.returning?.waiting ?? [])]);
+      const copies = new Set([
+        id,
+        ...state.record.partition.members,
+        ...(state.returning?.waiting ?? []),
+        state.synced ?? id,
+      ]);
       for (const one of copies) if (this.reached(id).includes(one)) this.copies.set(one, this.newest);
     }
   }
 
   /** Cut from all others, or in contact with all that are not: contact is the same seen from every side. */
   isolate(id: string, isCut: boolean): void {
-    const isLink = (cut: string): boolean => this.names.some((one) => cut === `${one} ${id}` || cut === `${id} ${one}`);
+    const isLink = (cut: string): boolean =>
+      this.names.some((one) => cut === `${one} ${id}` || cut === `${id} ${one}`);
     const rest = this.play.world.cuts.filter((cut) => !isLink(cut));
     const others = this.names.filter((one) => one !== id && (isCut || !this.isolated.has(one)));
     if (isCut) this.isolated.add(id);
     else this.isolated.delete(id);
-    const kept = this.play.world.cuts.filter((cut) => isLink(cut) && !others.some((one) => cut.includes(one)));
+    const kept = this.play.world.cuts.filter(
+      (cut) => isLink(cut) && !others.some((one) => cut.includes(one)),
+    );
     this.play.set({ cuts: isCut ? [...rest, ...others.map((one) => `${id} ${one}`)] : [...rest, ...kept] });
     this.lookAround();
   }
@@ -88,7 +103,8 @@ export class Surroundings {
   crash(id: string): void {
     if (!this.isUp(id)) return;
     this.play.setMember(id, { up: false, tasks: [], serves: 'nothing' });
-    this.play.set({ packets: this.play.world.packets.filter(({ to }) => to !== id) });
+    // What was under way between two processes is gone with the connection.
+    this.play.set({ packets: this.play.world.packets.filter(({ from, to }) => to !== id && from !== id) });
     this.sides.delete(id);
     this.lookAround();
   }
@@ -127,8 +143,10 @@ export class Surroundings {
     const here = this.reached(id).filter((one) => partition.members.includes(one));
     const isWhole = here.length === partition.members.length;
     const side = here.filter((one) => {
-      const { record } = this.member(one).state;
-      return record.standing !== 'detached' && record.partition.members.includes(id);
+      const { record, saving } = this.member(one).state;
+      const next = saving?.record ?? record;
+      const isSame = next.partition.generation === partition.generation || next.standing === 'survivor';
+      return next.standing !== 'detached' && isSame && next.partition.members.includes(id);
     });
     if (isWhole && serves !== 'nothing') {
       this.sides.delete(id);
@@ -145,9 +163,29 @@ export class Surroundings {
     const { up, tasks } = this.member(id);
     if (!up || tasks.length === 0) return;
     const task = this.play.take(id, index % tasks.length);
+    if (task.kind !== 'probe' && this.isInterrupted()) {
+      this.die(id, task);
+      return;
+    }
     if (fails) this.fail(id, task);
     else this.play.finish(id, task);
     this.check();
+  }
+
+  private isInterrupted(): boolean {
+    this.effects += 1;
+    return this.effects === this.interrupt?.at;
+  }
+
+  /** The process ends before this wish is carried out, or after it and before it hears so; and starts again from its disk. */
+  private die(id: string, task?: MediatorFallbackEffect): void {
+    if (this.interrupt?.when === 'after') {
+      if (task?.kind === 'persist') this.play.setMember(id, { disk: task.record });
+      else if (task?.kind === 'mediate' && this.play.reaches(id, task.mediator))
+        this.play.swap(task.mediator, task.from, task.to);
+    }
+    this.crash(id);
+    this.starting.add(id);
   }
 
   private fail(id: string, task: MediatorFallbackEffect): void {
@@ -165,6 +203,11 @@ export class Surroundings {
     const { packets } = this.play.world;
     const packet = packets[index % Math.max(1, packets.length)];
     if (packet === undefined) return;
+    if (packet.message.kind !== 'report' && this.isInterrupted()) {
+      if (this.interrupt?.when === 'after') this.deliver(index);
+      this.die(packet.from);
+      return;
+    }
     if (is !== 'twice') this.play.set({ packets: packets.filter((one) => one !== packet) });
     if (is !== 'lost' && this.play.reaches(packet.from, packet.to))
       this.play.dispatch(packet.to, { kind: 'peer-message', nodeId: packet.from, message: packet.message });
@@ -191,7 +234,10 @@ export class Surroundings {
       const { record, saving } = state;
       const isSame = record.partition.generation === generation && record.standing !== 'detached';
       return (
-        isUp && isSame && serves === 'nothing' && saving?.record.standing !== 'survivor' &&
+        isUp &&
+        isSame &&
+        serves === 'nothing' &&
+        saving?.record.standing !== 'survivor' &&
         saving?.record.standing !== 'detached' &&
         members.every((one) => this.reached(id).includes(one))
       );
@@ -206,6 +252,10 @@ export class Surroundings {
   pass(ms: number): void {
     const end = this.time + ms;
     for (let count = 0; count < 5_000; count += 1) {
+      this.rest();
+      // A start takes longer than what is on its way.
+      for (const id of this.starting) this.start(id);
+      this.starting.clear();
       this.rest();
       const next = this.nextTimer();
       if (next === undefined || next.at > end) break;
@@ -276,7 +326,14 @@ export class Surroundings {
     return this.names.map((id) => {
       const { state, serves } = this.member(id);
       const { current, pending, partition } = state.record;
-      return { id, serves: serves !== 'nothing', standing: state.record.standing, members: partition.members, model: current.model, isOpen: pending !== undefined };
+      return {
+        id,
+        serves: serves !== 'nothing',
+        standing: state.record.standing,
+        members: partition.members,
+        model: current.model,
+        isOpen: pending !== undefined,
+      };
     });
   }
 

@@ -57,7 +57,7 @@ export function onFault(turn: Turn, side: readonly string[]): void {
   const own = side.includes(self.nodeId) ? side : [...side, self.nodeId];
   turn.patch({ proposal: undefined, returning: undefined });
   const decideAt = decideAtFor(turn.state, own, since);
-  turn.patch({ fault: { since, side: own, decideAt, granted: [], tries: 0 } });
+  turn.patch({ fault: { since, side: own, decideAt, granted: [], tries: 0, known: {} } });
   turn.report('warning', {
     kind: 'fault-met',
     side: own,
@@ -107,7 +107,7 @@ export function decideIfDue(turn: Turn): void {
     ask(turn, next);
     return;
   }
-  const partition = { generation: record.partition.generation + 1, members: fault.side };
+  const partition = { generation: nextGeneration(state), members: fault.side };
   turn.save(
     { partition, standing: 'survivor' },
     {
@@ -120,11 +120,16 @@ export function decideIfDue(turn: Turn): void {
   );
 }
 
+/** Above everything that this side knows of. */
+function nextGeneration({ fault, record }: MediatorFallbackState): number {
+  return 1 + Math.max(record.partition.generation, ...Object.values(fault?.known ?? {}));
+}
+
 function ask(turn: Turn, mediator: string): void {
   const { fault, record } = turn.state;
   if (fault === undefined) return;
-  const from = record.partition.generation;
-  const to = { generation: from + 1, members: fault.side };
+  const from = fault.known[mediator] ?? record.partition.generation;
+  const to = { generation: nextGeneration(turn.state), members: fault.side };
   const tries = fault.tries + 1;
   const effect = turn.wish(
     { kind: 'mediate', mediator, from, to },
@@ -150,7 +155,9 @@ export function onFaultMediated(turn: Turn, answer: MediationAnswer): void {
   turn.patch({ fault: rest });
   if (answer.kind === 'granted') {
     turn.patchFault({ granted: [...fault.granted, mediator] });
-    turn.patch({ enrolled: { mediator, generation: record.partition.generation + 1 } });
+    turn.patch({ enrolled: { mediator, generation: nextGeneration(turn.state) } });
+  } else if (answer.kind === 'denied' && isOwnReturn(record, answer)) {
+    turn.patchFault({ known: { ...fault.known, [mediator]: answer.generation } });
   } else if (answer.kind === 'denied' && answer.generation > record.partition.generation) {
     turn.patchFault({ denied: mediator });
   } else {
@@ -158,6 +165,17 @@ export function onFaultMediated(turn: Turn, answer: MediationAnswer): void {
     turn.patchFault({ decideAt: turn.at + retryMs });
     stayOffline(turn, false, { kind: 'mediation-unknown', mediator, retryMs });
   }
+}
+
+/**
+ * A survivor had told the mediator that it takes somebody in, and ended before it wrote that down: nobody else goes on from a survivor's
+ * generation, so this is its own word, and no reason to give up the only complete copy.
+ */
+function isOwnReturn(
+  { standing, partition, nodeId }: MediatorFallbackRecord,
+  { generation, members }: Extract<MediationAnswer, { kind: 'denied' }>,
+): boolean {
+  return standing === 'survivor' && generation > partition.generation && members?.includes(nodeId) === true;
 }
 
 /** Others have the group: written down, so that no later word of this member's own brings it back. */

@@ -10,7 +10,7 @@ type Message<Kind extends MediatorFallbackMessage['kind']> = Extract<MediatorFal
 
 /** A member's copy is complete again: the mediators in use hear of it first, then the own disk, then the member. */
 export function onSynced(turn: Turn, nodeId: string): void {
-  const { record, returning, self, fault, inSync } = turn.state;
+  const { record, returning, self, fault, inSync, reports } = turn.state;
   const { partition, standing } = record;
   // One may have been on the side that was granted, and have given up before it heard so: it is of the partition and takes no part.
   const takesPart = standing !== 'survivor' && partition.members.includes(nodeId) && inSync.includes(nodeId);
@@ -20,9 +20,17 @@ export function onSynced(turn: Turn, nodeId: string): void {
     return;
   }
   const members = self.members.filter((node) => partition.members.includes(node) || node === nodeId);
+  const report = reports[nodeId];
+  if (report === undefined) {
+    // It has not said yet which generation it knows: its report is on its way.
+    turn.patch({ synced: nodeId });
+    return;
+  }
+  // It may know a higher one than this member: one of a group that was formed anew and never came to be.
+  const generation = Math.max(partition.generation, report.generation) + 1;
   // Whoever goes on with this member hears of it as well: by an old generation it would be denied in the next fault.
   const others = members.filter((node) => node !== self.nodeId && (node === nodeId || inSync.includes(node)));
-  begin(turn, { generation: partition.generation + 1, members }, others, []);
+  begin(turn, { generation, members }, others, []);
 }
 
 function begin(
