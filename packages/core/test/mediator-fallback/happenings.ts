@@ -29,36 +29,64 @@ export type Happening = typeof happening extends fc.Arbitrary<infer Value> ? Val
 export function happen(around: Surroundings, one: Happening): void {
   const nameOf = (index: number): string => around.names[index % around.names.length] ?? 'a';
   switch (one.do) {
-    case 'deliver':
-      return around.deliver(one.index);
-    case 'carry':
-      return around.carryOut(nameOf(one.node), one.index);
-    case 'fail':
-      return around.carryOut(nameOf(one.node), one.index, true);
-    case 'lose':
-      return around.deliver(one.index, 'lost');
-    case 'repeat':
-      return around.deliver(one.index, 'twice');
+    case 'deliver': {
+      around.deliver(one.index);
+      return;
+    }
+    case 'carry': {
+      around.carryOut(nameOf(one.node), one.index);
+      return;
+    }
+    case 'fail': {
+      around.carryOut(nameOf(one.node), one.index, true);
+      return;
+    }
+    case 'lose': {
+      around.deliver(one.index, 'lost');
+      return;
+    }
+    case 'repeat': {
+      around.deliver(one.index, 'twice');
+      return;
+    }
     case 'cut':
-    case 'heal':
-      return around.isolate(nameOf(one.node), one.do === 'cut');
+    case 'heal': {
+      around.isolate(nameOf(one.node), one.do === 'cut');
+      return;
+    }
     case 'away':
-    case 'back':
-      return around.mediator('m1', one.do === 'back');
+    case 'back': {
+      around.mediator('m1', one.do === 'back');
+      return;
+    }
     case 'apart':
-    case 'near':
-      return around.sees(nameOf(one.node), 'm1', one.do === 'near');
-    case 'crash':
-      return around.crash(nameOf(one.node));
-    case 'start':
-      return around.start(nameOf(one.node));
-    case 'pass':
-      return around.pass(one.ms);
-    case 'jump':
-      return around.jump(one.ms);
-    case 'tell':
-      return around.tell();
-    case 'write':
-      return around.write();
+    case 'near': {
+      around.sees(nameOf(one.node), 'm1', one.do === 'near');
+      return;
+    }
+    case 'crash': {
+      around.crash(nameOf(one.node));
+      return;
+    }
+    case 'start': {
+      around.start(nameOf(one.node));
+      return;
+    }
+    case 'pass': {
+      around.pass(one.ms);
+      return;
+    }
+    case 'jump': {
+      around.jump(one.ms);
+      return;
+    }
+    case 'tell': {
+      around.tell();
+      return;
+    }
+    case 'write': {
+      around.write();
+      return;
+    }
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fallbackModels, mediatorFallback } from '../../src/index.js';
+import type { fallbackModels, mediatorFallback } from '../../src/index.js';
 import { coreWithout } from '../support/source.js';
 import { explore, nothing, type Budget } from './explore.js';
 import { happen, happening } from './happenings.js';

@@ -12,7 +12,11 @@ import {
 } from './failover.js';
 import { pooledMemoryGuards, type PooledMemoryGuards } from './guards.js';
 import { pooledMemoryInvariants } from './invariants.js';
-import { validatePooledMemoryOptions, type PooledMemoryOptions } from './options.js';
+import {
+  checkPooledMemoryVersion,
+  validatePooledMemoryOptions,
+  type PooledMemoryOptions,
+} from './options.js';
 import {
   checkpointFailed,
   checkpointIfDue,
@@ -61,6 +65,7 @@ export function stepWith(guards: PooledMemoryGuards) {
     state: PooledMemoryState,
     event: PooledMemoryEvent,
   ): Step<PooledMemoryState, PooledMemoryEffect> => {
+    checkPooledMemoryVersion(state.version);
     const turn = new Turn(state, event, guards);
     if (!turn.state.booted) boot(turn);
     handle(turn, event);
