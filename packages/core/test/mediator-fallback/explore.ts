@@ -140,7 +140,7 @@ function textOf({ world, budget, sight, preference }: Place): string {
 function still(place: Place): Place {
   const { world, sight } = place;
   const own = { sight, answers: 1, fails: 0, since: 0, probedAt: 0 };
-  const report = { at: 0, sights: { m1: sight }, facts: wellFacts };
+  const report = { at: 0, sights: { m1: sight }, facts: wellFacts, generation: 1 };
   const members = Object.fromEntries(
     Object.entries(world.members).map(([id, member]) => {
       const { proposal, saving } = member.state;

@@ -185,7 +185,8 @@ export class Play {
     const known = this.world.mediators[id];
     if (known === undefined) return { kind: 'unknown', detail: 'no such mediator' };
     const isDone = known.generation === to.generation && known.members.join() === to.members.join();
-    if (!isDone && known.generation !== from) return { kind: 'denied', generation: known.generation };
+    if (!isDone && known.generation !== from)
+      return { kind: 'denied', generation: known.generation, members: known.members };
     this.keep(id, to);
     return { kind: 'granted' };
   }

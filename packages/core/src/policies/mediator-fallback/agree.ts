@@ -217,16 +217,18 @@ export function onCommitted(turn: Turn): void {
 }
 
 export function sayCommit(turn: Turn): void {
-  const { record, unconfirmed, inSync } = turn.state;
-  const { current } = record;
-  for (const to of unconfirmed) {
-    turn.send(
-      to,
-      { kind: 'commit', committed: current },
-      { kind: 'agreed', version: current.version, model: current.model, members: inSync },
-    );
-  }
+  for (const to of turn.state.unconfirmed) sayCommitTo(turn, to);
   turn.patch({ commitSaidAt: turn.at });
+}
+
+export function sayCommitTo(turn: Turn, to: string): void {
+  const { record, inSync } = turn.state;
+  const { version, model } = record.current;
+  turn.send(
+    to,
+    { kind: 'commit', committed: record.current },
+    { kind: 'agreed', version, model, members: inSync },
+  );
 }
 
 export function onCommit(turn: Turn, from: string, { committed }: Message<'commit'>): void {

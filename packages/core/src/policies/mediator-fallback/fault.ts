@@ -57,7 +57,7 @@ export function onFault(turn: Turn, side: readonly string[]): void {
   const own = side.includes(self.nodeId) ? side : [...side, self.nodeId];
   turn.patch({ proposal: undefined, returning: undefined });
   const decideAt = decideAtFor(turn.state, own, since);
-  turn.patch({ fault: { since, side: own, decideAt, granted: [], tries: 0 } });
+  turn.patch({ fault: { since, side: own, decideAt, granted: [], tries: 0, known: {} } });
   turn.report('warning', {
     kind: 'fault-met',
     side: own,
@@ -79,11 +79,21 @@ function decideAtFor(state: MediatorFallbackState, side: readonly string[], sinc
   return Math.max(afterStart, goesFirst ? since : since + nonPreferredDelayMs);
 }
 
+/**
+ * Nobody is missing: there is nothing to decide. A word that one of them was given and has not heard of would be refused to all, and
+ * everybody would give up.
+ */
+function isWhole({ partition }: MediatorFallbackRecord, side: readonly string[]): boolean {
+  return partition.members.length > 1 && partition.members.every((node) => side.includes(node));
+}
+
 /** First what can be decided here, so that a side that does not go on anyway never uses up a mediator's word. */
 export function decideIfDue(turn: Turn): void {
   const { state } = turn;
-  const { fault, record, saving } = state;
+  const { fault, record, saving, returning } = state;
   if (fault === undefined || saving !== undefined || turn.at < fault.decideAt) return;
+  // The group is whole, or being formed anew: what a mediator said before that counts for nobody.
+  if (returning !== undefined || isWhole(record, fault.side)) return;
   if (fault.denied !== undefined || fault.call !== undefined || record.standing === 'detached') return;
   const failing = failingModel(state, fault.side);
   if (!isComplete(state) || failing !== undefined) {
@@ -97,7 +107,7 @@ export function decideIfDue(turn: Turn): void {
     ask(turn, next);
     return;
   }
-  const partition = { generation: record.partition.generation + 1, members: fault.side };
+  const partition = { generation: nextGeneration(state), members: fault.side };
   turn.save(
     { partition, standing: 'survivor' },
     {
@@ -110,11 +120,16 @@ export function decideIfDue(turn: Turn): void {
   );
 }
 
+/** Above everything that this side knows of. */
+function nextGeneration({ fault, record }: MediatorFallbackState): number {
+  return 1 + Math.max(record.partition.generation, ...Object.values(fault?.known ?? {}));
+}
+
 function ask(turn: Turn, mediator: string): void {
   const { fault, record } = turn.state;
   if (fault === undefined) return;
-  const from = record.partition.generation;
-  const to = { generation: from + 1, members: fault.side };
+  const from = fault.known[mediator] ?? record.partition.generation;
+  const to = { generation: nextGeneration(turn.state), members: fault.side };
   const tries = fault.tries + 1;
   const effect = turn.wish(
     { kind: 'mediate', mediator, from, to },
@@ -140,7 +155,9 @@ export function onFaultMediated(turn: Turn, answer: MediationAnswer): void {
   turn.patch({ fault: rest });
   if (answer.kind === 'granted') {
     turn.patchFault({ granted: [...fault.granted, mediator] });
-    turn.patch({ enrolled: { mediator, generation: record.partition.generation + 1 } });
+    turn.patch({ enrolled: { mediator, generation: nextGeneration(turn.state) } });
+  } else if (answer.kind === 'denied' && isOwnReturn(record, answer)) {
+    turn.patchFault({ known: { ...fault.known, [mediator]: answer.generation } });
   } else if (answer.kind === 'denied' && answer.generation > record.partition.generation) {
     turn.patchFault({ denied: mediator });
   } else {
@@ -148,6 +165,17 @@ export function onFaultMediated(turn: Turn, answer: MediationAnswer): void {
     turn.patchFault({ decideAt: turn.at + retryMs });
     stayOffline(turn, false, { kind: 'mediation-unknown', mediator, retryMs });
   }
+}
+
+/**
+ * A survivor had told the mediator that it takes somebody in, and ended before it wrote that down: nobody else goes on from a survivor's
+ * generation, so this is its own word, and no reason to give up the only complete copy.
+ */
+function isOwnReturn(
+  { standing, partition, nodeId }: MediatorFallbackRecord,
+  { generation, members }: Extract<MediationAnswer, { kind: 'denied' }>,
+): boolean {
+  return standing === 'survivor' && generation > partition.generation && members?.includes(nodeId) === true;
 }
 
 /** Others have the group: written down, so that no later word of this member's own brings it back. */
@@ -174,8 +202,10 @@ export function onDetachedDurable(turn: Turn, because: MediatorFallbackReason): 
   turn.patch({ fault: undefined, proposal: undefined });
 }
 
-export function faultDueAt({ fault, saving, record }: MediatorFallbackState): Millis | undefined {
+export function faultDueAt(state: MediatorFallbackState): Millis | undefined {
+  const { fault, saving, record, returning } = state;
   if (fault === undefined || saving !== undefined || fault.call !== undefined) return undefined;
+  if (returning !== undefined || isWhole(record, fault.side)) return undefined;
   if (
     fault.denied !== undefined ||
     record.standing === 'detached' ||

@@ -90,8 +90,10 @@ export function ownSights({ sights }: MediatorFallbackState): Readonly<Record<st
 }
 
 export function tellReport(turn: Turn): void {
-  const { connected, facts, self } = turn.state;
-  const message = { kind: 'report', sights: ownSights(turn.state), facts } as const;
+  const { connected, facts, self, record } = turn.state;
+  const { generation } = record.partition;
+  const { version } = record.current;
+  const message = { kind: 'report', sights: ownSights(turn.state), facts, generation, version } as const;
   for (const to of connected) turn.send(to, message, { kind: 'report', node: self.nodeId });
   turn.patch({ reportedAt: turn.at });
 }

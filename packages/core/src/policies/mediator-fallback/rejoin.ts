@@ -10,14 +10,27 @@ type Message<Kind extends MediatorFallbackMessage['kind']> = Extract<MediatorFal
 
 /** A member's copy is complete again: the mediators in use hear of it first, then the own disk, then the member. */
 export function onSynced(turn: Turn, nodeId: string): void {
-  const { record, returning, self } = turn.state;
+  const { record, returning, self, fault, inSync, reports } = turn.state;
   const { partition, standing } = record;
-  if (standing !== 'survivor' || returning !== undefined || !self.members.includes(nodeId)) {
-    turn.absorb('member-synced', 'this member did not go on without it');
+  // One may have been on the side that was granted, and have given up before it heard so: it is of the partition and takes no part.
+  const takesPart = standing !== 'survivor' && partition.members.includes(nodeId) && inSync.includes(nodeId);
+  const mayTake = standing !== 'detached' && fault === undefined && returning === undefined;
+  if (takesPart || !mayTake || !self.members.includes(nodeId)) {
+    turn.absorb('member-synced', 'this member does not go on without it');
     return;
   }
   const members = self.members.filter((node) => partition.members.includes(node) || node === nodeId);
-  begin(turn, { generation: partition.generation + 1, members }, [nodeId], []);
+  const report = reports[nodeId];
+  if (report === undefined) {
+    // It has not said yet which generation it knows: its report is on its way.
+    turn.patch({ synced: nodeId });
+    return;
+  }
+  // It may know a higher one than this member: one of a group that was formed anew and never came to be.
+  const generation = Math.max(partition.generation, report.generation) + 1;
+  // Whoever goes on with this member hears of it as well: by an old generation it would be denied in the next fault.
+  const others = members.filter((node) => node !== self.nodeId && (node === nodeId || inSync.includes(node)));
+  begin(turn, { generation, members }, others, []);
 }
 
 function begin(
@@ -37,7 +50,7 @@ function begin(
  */
 export function onFaultOver(turn: Turn, asked: boolean): void {
   const { fault, record, self, inSync } = turn.state;
-  if (fault === undefined || record.standing !== 'member') {
+  if (fault === undefined || record.standing === 'detached') {
     turn.absorb('fault-over', 'no fault is open here');
     return;
   }
@@ -50,6 +63,9 @@ export function onFaultOver(turn: Turn, asked: boolean): void {
   if (coordinatorOf(turn.state) !== self.nodeId) return;
   const { generation, members } = record.partition;
   const models = mediatorsOf(neededModels(record));
+  // An answer to an older question comes too late: what it granted has been left behind.
+  const { call: _call, ...rest } = fault;
+  turn.patch({ fault: { ...rest, granted: [] } });
   // Not asked of the mediators: they may be away, and are told by the duty below when they are back.
   begin(
     turn,
@@ -142,7 +158,8 @@ export function onReadmit(turn: Turn, from: string, { partition, current }: Mess
   const isLater = generation > record.partition.generation;
   if (
     saving !== undefined ||
-    record.standing === 'survivor' ||
+    // A survivor follows those it goes on with, and nobody else.
+    (record.standing === 'survivor' && !record.partition.members.includes(from)) ||
     !isLater ||
     !partition.members.includes(self.nodeId)
   ) {

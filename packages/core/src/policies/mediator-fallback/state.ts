@@ -30,6 +30,7 @@ export interface MemberReport {
   readonly at: Millis;
   readonly sights: Readonly<Record<string, MediatorSight>>;
   readonly facts: MemberFacts;
+  readonly generation: number;
 }
 
 /** The coordinator's side of a switch. Dies with the process; the promise itself is on every disk. */
@@ -54,6 +55,8 @@ export interface OpenFault {
   readonly granted: readonly string[];
   readonly call?: { readonly effect: EffectId; readonly mediator: string };
   readonly tries: number;
+  /** By mediator: the generation that it knows, where that is this side's own and was not heard of. */
+  readonly known: Readonly<Record<string, number>>;
   readonly denied?: string;
   /** What was last said about staying offline. */
   readonly told?: string;
@@ -100,6 +103,8 @@ export interface MediatorFallbackState {
   readonly fault?: OpenFault | undefined;
   /** Members that are to take part again, once this generation is agreed. */
   readonly returning?: Returning | undefined;
+  /** Complete again, and its report has not come yet. */
+  readonly synced?: string | undefined;
   /** The generation that the mediator in use was last known to know. */
   readonly enrolled?: { readonly mediator: string; readonly generation: number } | undefined;
   readonly enrolment?: { readonly effect: EffectId; readonly generation: number } | undefined;

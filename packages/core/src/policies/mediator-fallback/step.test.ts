@@ -147,7 +147,7 @@ describe('every mode and every event', () => {
   const base = { version: 1, model: { kind: 'mediator', id: 'm1' } } as const;
   const partition = { generation: 9, members };
   const messages = [
-    { kind: 'report', sights: {}, facts: wellFacts },
+    { kind: 'report', sights: {}, facts: wellFacts, generation: 1, version: 1 },
     { kind: 'propose', proposed: numbered, base },
     { kind: 'propose', proposed: base, base },
     { kind: 'ack', version: 9 },

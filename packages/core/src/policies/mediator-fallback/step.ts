@@ -1,5 +1,14 @@
 import type { Policy, Step } from '../../kernel/policy.js';
-import { onAbort, onAck, onCommit, onConfirmed, onEnrolled, onPropose, onRefuse } from './agree.js';
+import {
+  onAbort,
+  onAck,
+  onCommit,
+  onConfirmed,
+  onEnrolled,
+  onPropose,
+  onRefuse,
+  sayCommitTo,
+} from './agree.js';
 import { onFault, onFaultMediated } from './fault.js';
 import { invariants } from './invariants.js';
 import { checkFallbackVersion, MEDIATOR_FALLBACK_VERSION, type MediatorFallbackOptions } from './options.js';
@@ -96,15 +105,25 @@ function handle(turn: Turn, event: MediatorFallbackEvent): void {
 function onDisconnected(turn: Turn, nodeId: string): void {
   const { [nodeId]: _gone, ...reports } = turn.state.reports;
   turn.patch({ connected: turn.state.connected.filter((node) => node !== nodeId), reports });
+  if (turn.state.synced === nodeId) turn.patch({ synced: undefined });
+}
+
+type Report = Extract<MediatorFallbackMessage, { kind: 'report' }>;
+
+function onReport(turn: Turn, from: string, { sights, facts, generation, version }: Report): void {
+  turn.patch({ reports: { ...turn.state.reports, [from]: { at: turn.at, sights, facts, generation } } });
+  // It missed a commit whose sender has died meanwhile: until it hears so, a fault there needs both models.
+  if (version < turn.state.record.current.version) sayCommitTo(turn, from);
+  if (turn.state.synced !== from) return;
+  turn.patch({ synced: undefined });
+  onSynced(turn, from);
 }
 
 function onMessage(turn: Turn, from: string, message: MediatorFallbackMessage): void {
   switch (message.kind) {
-    case 'report': {
-      const { sights, facts } = message;
-      turn.patch({ reports: { ...turn.state.reports, [from]: { at: turn.at, sights, facts } } });
+    case 'report':
+      onReport(turn, from, message);
       return;
-    }
     case 'propose':
       onPropose(turn, from, message);
       return;

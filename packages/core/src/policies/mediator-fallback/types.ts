@@ -62,6 +62,10 @@ export type MediatorFallbackMessage =
       readonly kind: 'report';
       readonly sights: Readonly<Record<string, MediatorSight>>;
       readonly facts: MemberFacts;
+      /** Of the sender's record: whoever takes it in goes above that. */
+      readonly generation: number;
+      /** Of the sender's model: whoever knows a newer one that was agreed says so. */
+      readonly version: number;
     }
   /** `base` is what the coordinator has committed: whoever missed that learns it here. */
   | { readonly kind: 'propose'; readonly proposed: NumberedModel; readonly base: NumberedModel }
@@ -84,10 +88,13 @@ export type MediatorProbeAnswer =
   /** Whatever went wrong: an error that nobody knows means unavailable, never lost. */
   | { readonly kind: 'failed'; readonly detail: string };
 
-/** `denied` names the generation that the mediator knows. `unknown`: no answer, or one that says nothing; it may have been granted. */
+/**
+ * `denied` names the generation that the mediator knows, and its members where it says so: without them a survivor whose own return was
+ * granted and not heard of takes it for somebody else's. `unknown`: no answer, or one that says nothing; it may have been granted.
+ */
 export type MediationAnswer =
   | { readonly kind: 'granted' }
-  | { readonly kind: 'denied'; readonly generation: number }
+  | { readonly kind: 'denied'; readonly generation: number; readonly members?: readonly string[] }
   | { readonly kind: 'unknown'; readonly detail: string };
 
 export type MediatorFallbackCommand =
@@ -113,7 +120,11 @@ export type MediatorFallbackFact =
   | { readonly kind: 'probed'; readonly effect: EffectId; readonly answer: MediatorProbeAnswer }
   /** Result of `mediate`, `enrol`. */
   | { readonly kind: 'mediated'; readonly effect: EffectId; readonly answer: MediationAnswer }
-  /** The group has fallen apart: host I/O is held. `side` is who is in contact with this member, and itself. */
+  /**
+   * The group has fallen apart: host I/O is held. `side` is this member and who is in contact with it in the same partition: nobody who
+   * has given up, goes on without it or is about to, or has not been taken in again. Said again when that changes; a side of all decides
+   * nothing and ends with `fault-over`.
+   */
   | { readonly kind: 'fault'; readonly side: readonly string[] }
   /** The same members are in contact again and nobody has gone on alone. `asked`: one of them has called a mediator meanwhile. */
   | { readonly kind: 'fault-over'; readonly asked: boolean }

@@ -1,4 +1,5 @@
 import type { Policy, Step } from '../../kernel/policy.js';
+import { requireVersionOne } from '../../kernel/version.js';
 import type { Millis } from '../../kernel/time.js';
 import {
   onCommandAnswer,
@@ -64,6 +65,7 @@ export function step(
   state: PoolDevicesState,
   event: PoolDevicesEvent,
 ): Step<PoolDevicesState, PoolDevicesEffect> {
+  requireVersionOne('state of pool-devices', state);
   const turn = new Turn(state, event);
   if (!state.booted) boot(turn);
   handle(turn, event);

@@ -139,11 +139,10 @@ function takeOver(turn: Turn, epoch: number): void {
   if (!turn.guards.recordIsDurableFirst) promote(turn);
 }
 
+/** Never the file of a checkpoint: one above the newest may have been sealed without anybody hearing of it. */
 function nextClone(turn: Turn, generation: number): number {
-  return (
-    Math.max(generation, turn.record.current ?? 0, turn.record.live ?? 0, turn.record.promoting?.into ?? 0) +
-    1
-  );
+  const { current = 0, live = 0, promoting } = turn.record;
+  return Math.max(generation, current, live, promoting?.into ?? 0) + 2;
 }
 
 /** Durable: the waiting process ends, and one starts that may write a clone. */

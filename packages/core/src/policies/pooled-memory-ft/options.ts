@@ -1,4 +1,4 @@
-import { OptionsError } from '../../errors/holdfast-error.js';
+import { HoldfastError, OptionsError } from '../../errors/holdfast-error.js';
 import type { DurationMs } from '../../kernel/time.js';
 import type { PooledMemoryRecord } from './types.js';
 
@@ -103,6 +103,15 @@ export function validatePooledMemoryOptions(options: PooledMemoryOptions): void 
     'record.version = 1',
     { version },
     'This release reads version 1 only; nothing was overwritten.',
+  );
+}
+
+/** @throws HoldfastError `NOT_SUPPORTED` for a state of another release: it is left as it is. */
+export function checkPooledMemoryVersion(version: number): void {
+  if (version === 1) return;
+  throw new HoldfastError(
+    'NOT_SUPPORTED',
+    `The pooled-memory-ft state has version ${version}, and this release reads version 1. Nothing was changed; run the release that wrote it.`,
   );
 }
 

@@ -199,7 +199,7 @@ describe('without one guard', () => {
       const event = { kind: 'persisted', effect: before.saving?.effect ?? '', at: 20, sequence: 20 } as const;
       return stepWith(guards)(before, event).effects.find((effect) => effect.kind === 'promote')?.into;
     };
-    expect([into(pooledMemoryGuards), into(guarded({ clones: false }))]).toEqual([2, 1]);
+    expect([into(pooledMemoryGuards), into(guarded({ clones: false }))]).toEqual([3, 1]);
     const writable: readonly PooledMemoryFact[] = [
       ...life.slice(0, 4),
       { kind: 'secondary-attached', effect: 'attach-secondary', isReadOnly: false },
@@ -231,6 +231,11 @@ test('a controller that is cut at any event goes on from its record to the same 
       expect(end.state.saving?.record).toMatchObject({ primary: 'h2', epoch: 2, current: 1 });
     }
   }
+});
+
+test('a state of a newer release is left alone', () => {
+  const state = JSON.parse(JSON.stringify({ ...lives['protected'], version: 2 })) as PooledMemoryState;
+  expect(() => pooledMemoryFt.step(state, { kind: 'tick', at: 9, sequence: 9 })).toThrow(/has version 2/);
 });
 
 test('a secondary waits where it helps', () => {

@@ -13,7 +13,11 @@ import {
 } from './failover.js';
 import { pooledMemoryGuards, type PooledMemoryGuards } from './guards.js';
 import { pooledMemoryInvariants } from './invariants.js';
-import { validatePooledMemoryOptions, type PooledMemoryOptions } from './options.js';
+import {
+  checkPooledMemoryVersion,
+  validatePooledMemoryOptions,
+  type PooledMemoryOptions,
+} from './options.js';
 import { failedToAttach, onAttached, onSecondaryLost, seekSecondary } from './protect.js';
 import { explainPooledMemory } from './reasons.js';
 import type { PooledMemoryState } from './state.js';
@@ -54,6 +58,7 @@ export function stepWith(guards: PooledMemoryGuards) {
     state: PooledMemoryState,
     event: PooledMemoryEvent,
   ): Step<PooledMemoryState, PooledMemoryEffect> => {
+    checkPooledMemoryVersion(state.version);
     const turn = new Turn(state, event, guards);
     if (!turn.state.booted) boot(turn);
     handle(turn, event);

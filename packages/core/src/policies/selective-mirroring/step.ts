@@ -1,4 +1,5 @@
 import type { Policy, Step } from '../../kernel/policy.js';
+import { requireVersionOne } from '../../kernel/version.js';
 import { becomeOwner, doubt, onAnswer } from './authority.js';
 import { shrinkToBudget } from './budget.js';
 import { blockIn } from './blocks.js';
@@ -33,6 +34,7 @@ import { onTold, onWrite } from './writes.js';
 /** The step with these guards; the shipped policy has all of them. */
 export function stepWith(guards: MirroringGuards) {
   return (state: MirroringState, event: MirroringEvent): Step<MirroringState, MirroringEffect> => {
+    requireVersionOne('state of selective-mirroring', state);
     const turn = new Turn(state, event, guards);
     boot(turn);
     handle(turn, event);

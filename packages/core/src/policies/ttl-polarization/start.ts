@@ -1,4 +1,5 @@
 import type { Millis } from '../../kernel/time.js';
+import { requireVersionOne } from '../../kernel/version.js';
 import { freshRound } from './alone.js';
 import { emptyLease } from './lease.js';
 import type { PolarizationOptions } from './options.js';
@@ -8,9 +9,10 @@ import { validateOptions } from './timing.js';
 import type { Turn } from './turn.js';
 import type { Mode, NodeRecord } from './types.js';
 
-/** @throws OptionsError, TypeError: see `validateOptions`. */
+/** @throws OptionsError, TypeError: see `validateOptions`; HoldfastError `NOT_SUPPORTED` for a record of another release. */
 export function initialState(options: PolarizationOptions, at: Millis): PolarizationState {
   validateOptions(options);
+  requireVersionOne('record of ttl-polarization', options.record);
   const record = recordAfterStart(options.record, options.machineBootId);
   const incarnation = record.witnessIncarnation;
   return {

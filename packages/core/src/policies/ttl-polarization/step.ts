@@ -1,4 +1,5 @@
 import type { Policy, Step } from '../../kernel/policy.js';
+import { requireVersionOne } from '../../kernel/version.js';
 import { onCommand } from './commands.js';
 import { fenceForPeer } from './handover.js';
 import { tellHealth } from './health.js';
@@ -23,6 +24,7 @@ export function step(
   state: PolarizationState,
   event: PolarizationEvent,
 ): Step<PolarizationState, PolarizationEffect> {
+  requireVersionOne('state of ttl-polarization', state);
   if (state.stopped || (state.booted && ignores(state, event))) return { state, effects: [] };
   const turn = new Turn(state, event);
   boot(turn);
