@@ -1,0 +1,19 @@
+export {
+  validateGroupOptions,
+  type GroupFailbackOptions,
+  type GroupMediatorOptions,
+  type GroupOptions,
+  type GroupPlannedOptions,
+  type GroupSwapOptions,
+} from './options.js';
+export {
+  freshGroupRecord,
+  type FreshGroupRecordOptions,
+  type GroupOperationRecord,
+  type GroupRecord,
+} from './record.js';
+export { explainGroup, type GroupPartReason, type GroupReason } from './reasons.js';
+export { groupLockOf, leadsGroup } from './lock.js';
+export { consistencyGroup } from './step.js';
+export type { GroupState } from './state.js';
+export type * from './types.js';

@@ -1,0 +1,145 @@
+import { failbackOperationOf } from '../policies/latency-failback/index.js';
+import { plannedFailoverLock, plannedFailoverMayArbitrate } from '../policies/planned-failover/index.js';
+import { swapOperationOf } from '../policies/swap-recovery/index.js';
+import type { GroupState } from './state.js';
+import type { GroupLock, GroupOperationKind } from './types.js';
+
+/** The order of precedence. Change it here and nowhere else. */
+const ranks: Readonly<Record<GroupOperationKind, number>> = {
+  fault: 4,
+  handover: 3,
+  'planned-failover': 2,
+  failback: 1,
+};
+
+export function comesBefore(one: GroupOperationKind, other: GroupOperationKind): boolean {
+  return ranks[one] > ranks[other];
+}
+
+/**
+ * Every operation that has the group on this node. More than one is a broken invariant. Found in the policies themselves, not kept
+ * beside them: there is no second book that could say something else. After a crash they find it in the one record.
+ */
+export function holdersOf(state: GroupState): readonly GroupLock[] {
+  const holders: GroupLock[] = [];
+  const { polarization, planned, swap, failback, record } = state;
+  const swapping = swap === undefined ? undefined : swapOperationOf(swap);
+  const isSwapping = swapping !== undefined && swapping.stage !== 'operation';
+  if (isSwapping) {
+    holders.push({
+      kind: 'handover',
+      policy: 'swap-recovery',
+      operationId: swapping.operationId,
+      epoch: swapping.toEpoch - 1,
+      revocable: swapping.revocable,
+    });
+  }
+  const { operation } = polarization;
+  const isHandover =
+    operation?.kind === 'offering' ||
+    operation?.kind === 'fencing' ||
+    operation?.kind === 'accepting' ||
+    operation?.kind === 'pausing' ||
+    operation?.kind === 'handing';
+  // The handover that carries a swap out is part of the swap; an offer that waits for the lock does not have it yet.
+  if (isHandover && !isSwapping && !isOfferHeld(state)) {
+    holders.push({
+      kind: 'handover',
+      policy: 'ttl-polarization',
+      operationId: `${operation.kind}-${String(operation.epoch)}`,
+      epoch: record.epoch,
+      revocable: operation.kind !== 'fencing' && operation.kind !== 'handing',
+    });
+  }
+  const moving = planned === undefined ? undefined : plannedFailoverLock(planned);
+  if (moving !== undefined) {
+    holders.push({
+      kind: 'planned-failover',
+      policy: 'planned-failover',
+      operationId: moving.operationId,
+      epoch: moving.epoch,
+      revocable: moving.cancellable,
+    });
+  }
+  const returning = failback === undefined ? undefined : failbackOperationOf(failback);
+  if (returning !== undefined && returning.stage !== 'operation') {
+    holders.push({
+      kind: 'failback',
+      policy: 'latency-failback',
+      operationId: returning.operationId,
+      epoch: returning.toEpoch - 1,
+      revocable: returning.revocable,
+    });
+  }
+  return holders;
+}
+
+function isOfferHeld({ held }: GroupState): boolean {
+  return held.some(({ effect }) => effect.kind === 'send' && effect.message.kind === 'offer-win');
+}
+
+/** The operation that has the group on this node, if one does. */
+export function groupLockOf(state: GroupState): GroupLock | undefined {
+  return holdersOf(state)[0];
+}
+
+/** The two have lost each other and it is not decided yet who goes on, or a start has not heard of anybody. */
+export function isFaultOpen({ polarization }: GroupState): boolean {
+  const { mode } = polarization;
+  return mode === 'unknown' || mode === 'suspended' || mode === 'arbitrating' || mode === 'splitBrain';
+}
+
+/** Operations begin where writes are answered for: at the owner, or at the sequencer while both mirror. */
+export function leadsGroup({ polarization, record }: GroupState): boolean {
+  const leader = record.owner ?? record.sequencer;
+  const { mode } = polarization;
+  const serves = mode === 'mirrored' || mode === 'standalone' || mode === 'syncSource';
+  return leader === record.nodeId && serves;
+}
+
+/** What wants the group now, apart from what has it: whatever has it and comes after has to give way. */
+export function claimantOf(state: GroupState): GroupOperationKind | undefined {
+  const { waiting, swap } = state;
+  if (isFaultOpen(state)) return 'fault';
+  if (isOfferHeld(state)) return 'handover';
+  if (waiting?.policy === 'swap-recovery' && swap !== undefined) return 'handover';
+  return waiting === undefined ? undefined : 'failback';
+}
+
+export type LockAnswer = 'granted' | 'waits' | { readonly refusedBy: string };
+
+/** Whether an operation of that kind may begin now. `waits`: what has the group gives way first. */
+export function mayBegin(state: GroupState, kind: GroupOperationKind): LockAnswer {
+  if (isFaultOpen(state) && kind !== 'fault')
+    return { refusedBy: 'fault handling has the group, and nothing comes before a fault' };
+  if (!leadsGroup(state)) {
+    const { owner, sequencer } = state.record;
+    return { refusedBy: `node ${owner ?? sequencer} answers for the writes, and operations begin there` };
+  }
+  const holder = groupLockOf(state);
+  const asked = state.waiting?.policy === 'swap-recovery' ? 'handover' : 'failback';
+  if (state.waiting !== undefined && !comesBefore(kind, asked))
+    return { refusedBy: `${state.waiting.policy} has asked for the group before` };
+  if (holder === undefined) return 'granted';
+  if (comesBefore(kind, holder.kind) && holder.revocable) return 'waits';
+  return { refusedBy: `${holder.policy} has the group with operation ${holder.operationId}` };
+}
+
+/**
+ * Fault handling may claim survivorship for this node: no context stands that could still change the epoch. A redirect or a swap
+ * whose commit may be on the disk is waited for, since its outcome is nowhere else.
+ */
+export function mayClaim(state: GroupState): boolean {
+  const { planned, swap, failback } = state;
+  if (planned !== undefined && !plannedFailoverMayArbitrate(planned)) return false;
+  const swapping = swap === undefined ? undefined : swapOperationOf(swap);
+  if (swapping?.stage === 'commit') return false;
+  const returning = failback === undefined ? undefined : failbackOperationOf(failback);
+  return returning === undefined || returning.stage === 'operation';
+}
+
+/** A handover may be offered to the peer: nothing else has the group. */
+export function mayOffer(state: GroupState): boolean {
+  const others = holdersOf(state).filter(({ kind }) => kind !== 'handover');
+  return others.length === 0;
+}
