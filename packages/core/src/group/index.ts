@@ -13,6 +13,7 @@ export {
   type GroupRecord,
 } from './record.js';
 export { explainGroup, type GroupPartReason, type GroupReason } from './reasons.js';
+export { groupGateOf, introduceGroup } from './selectors.js';
 export { groupLockOf, leadsGroup } from './lock.js';
 export { consistencyGroup } from './step.js';
 export type { GroupState } from './state.js';
