@@ -4,7 +4,7 @@ import {
   type LatencyFailbackFact,
 } from '../policies/latency-failback/index.js';
 import { foldFailback } from './fold.js';
-import { claimantOf, comesBefore, leadsGroup, mayBegin } from './lock.js';
+import { claimantOf, comesBefore, isSettled, leadsGroup, mayBegin } from './lock.js';
 import { failbackPlaceOf } from './record.js';
 import type { GroupCopyReport } from './types.js';
 import type { GroupTurn } from './turn.js';
@@ -139,8 +139,7 @@ export function newsForFailback(turn: GroupTurn): void {
     const detail = secondary ? 'its leg works' : 'its leg or its node is lost';
     tell(turn, { kind: 'health-changed', site: 'secondary', ok: secondary, detail });
   }
-  if (mode === 'unknown' || mode === 'suspended' || mode === 'arbitrating') return;
-  if (polarization.record.epoch !== record.epoch) return;
+  if (!isSettled(state)) return;
   const place = failbackPlaceOf(record);
   const text = `${String(place.epoch)} ${place.activeSite} ${place.completeCopy} ${String(link && secondary && primary)}`;
   if (told.failback === text) return;

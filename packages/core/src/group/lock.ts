@@ -51,6 +51,15 @@ export function holdersOf(state: GroupState): readonly GroupLock[] {
       revocable: operation.kind !== 'fencing' && operation.kind !== 'handing',
     });
   }
+  if (operation?.kind === 'preparing' || operation?.kind === 'draining') {
+    holders.push({
+      kind: 'fault',
+      policy: 'ttl-polarization',
+      operationId: `mirror-${String(operation.epoch)}`,
+      epoch: record.epoch,
+      revocable: false,
+    });
+  }
   const moving = planned === undefined ? undefined : plannedFailoverLock(planned);
   if (moving !== undefined) {
     holders.push({
@@ -97,10 +106,20 @@ export function leadsGroup({ polarization, record }: GroupState): boolean {
   return leader === record.nodeId && serves;
 }
 
+/** Fault handling and the one record say the same: no change of either is half done. */
+export function isSettled({ polarization, record, self }: GroupState): boolean {
+  const { mode } = polarization;
+  if (polarization.record.epoch !== record.epoch) return false;
+  if (record.owner === undefined) return mode === 'mirrored';
+  return record.owner === self.nodeId
+    ? mode === 'standalone' || mode === 'syncSource' || mode === 'paused'
+    : mode === 'fenced' || mode === 'syncTarget' || mode === 'paused';
+}
+
 /** What wants the group now, apart from what has it: whatever has it and comes after has to give way. */
 export function claimantOf(state: GroupState): GroupOperationKind | undefined {
   const { waiting, swap } = state;
-  if (isFaultOpen(state)) return 'fault';
+  if (isFaultOpen(state) || state.caughtUp !== undefined) return 'fault';
   if (isOfferHeld(state)) return 'handover';
   if (waiting?.policy === 'swap-recovery' && swap !== undefined) return 'handover';
   return waiting === undefined ? undefined : 'failback';
@@ -110,19 +129,18 @@ export type LockAnswer = 'granted' | 'waits' | { readonly refusedBy: string };
 
 /** Whether an operation of that kind may begin now. `waits`: what has the group gives way first. */
 export function mayBegin(state: GroupState, kind: GroupOperationKind): LockAnswer {
-  if (isFaultOpen(state) && kind !== 'fault')
-    return { refusedBy: 'fault handling has the group, and nothing comes before a fault' };
+  if (isFaultOpen(state) && kind !== 'fault') return { refusedBy: 'fault handling' };
   if (!leadsGroup(state)) {
     const { owner, sequencer } = state.record;
-    return { refusedBy: `node ${owner ?? sequencer} answers for the writes, and operations begin there` };
+    return { refusedBy: `node ${owner ?? sequencer}, where operations begin,` };
   }
   const holder = groupLockOf(state);
   const asked = state.waiting?.policy === 'swap-recovery' ? 'handover' : 'failback';
   if (state.waiting !== undefined && !comesBefore(kind, asked))
-    return { refusedBy: `${state.waiting.policy} has asked for the group before` };
+    return { refusedBy: `${state.waiting.policy}, which has asked before,` };
   if (holder === undefined) return 'granted';
   if (comesBefore(kind, holder.kind) && holder.revocable) return 'waits';
-  return { refusedBy: `${holder.policy} has the group with operation ${holder.operationId}` };
+  return { refusedBy: `${holder.policy} (operation ${holder.operationId})` };
 }
 
 /**

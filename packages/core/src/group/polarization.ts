@@ -9,9 +9,9 @@ import type {
 import type { WitnessAnswer } from '../ports/witness.js';
 import { roleOf, withRole, withRoleOf } from './carry.js';
 import { foldPolarization } from './fold.js';
-import { mayClaim, mayOffer } from './lock.js';
+import { groupLockOf, mayClaim, mayOffer } from './lock.js';
 import { answerInPlace, claimNeeds, dutyMediator, standsIn, wordsOf } from './models.js';
-import { swapAnswersOf } from './swap.js';
+import { isIll, swapAnswersOf } from './swap.js';
 import type { GroupHeld } from './state.js';
 import type { GroupTurn } from './turn.js';
 
@@ -142,12 +142,7 @@ function onSend(turn: GroupTurn, effect: Extract<PolarizationEffect, { kind: 'se
     return;
   }
   const phase = state.swap?.phase;
-  const isNotCleared =
-    kind === 'sync-propose' &&
-    phase !== undefined &&
-    state.record.owner === state.self.nodeId &&
-    (phase === 'waiting' || phase === 'stabilizing' || phase === 'approval');
-  if (!isNotCleared) {
+  if (kind !== 'sync-propose' || phase === undefined || !isIll(state)) {
     pass(turn, effect);
     return;
   }
@@ -202,7 +197,33 @@ export function hearPolarization(turn: GroupTurn, fact: PolarizationFact): void 
     onClaimAnswer(turn, fact.effect, fact.answer);
     return;
   }
+  if (fact.kind === 'resync-caught-up' && groupLockOf(turn.state)?.kind === 'failback') {
+    // Both copies are equal: the mirror comes before a redirect, which has nothing to gain any more.
+    const { effect, movedBytes } = fact;
+    turn.patch({ caughtUp: { effect, movedBytes } });
+    return;
+  }
   turn.tell({ policy: name, fact });
+}
+
+/** What the peer has offered is heard as soon as nothing else has the group here. */
+export function releaseOffer(turn: GroupTurn): void {
+  const { offered, session } = turn.state;
+  if (offered === undefined) return;
+  const isOver = offered.session !== session;
+  if (!isOver && !mayOffer(turn.state)) return;
+  turn.patch({ offered: undefined });
+  if (!isOver) turn.tell({ policy: name, fact: { kind: 'peer-message', ...offered } });
+}
+
+/** The redirect has given way, or its commit is known: now the mirror may begin. */
+export function releaseCaughtUp(turn: GroupTurn): void {
+  const { caughtUp, polarization } = turn.state;
+  if (caughtUp === undefined) return;
+  const isOver = polarization.resync?.effect !== caughtUp.effect;
+  if (!isOver && (groupLockOf(turn.state) !== undefined || turn.state.passing !== undefined)) return;
+  turn.patch({ caughtUp: undefined });
+  if (!isOver) turn.tell({ policy: name, fact: { kind: 'resync-caught-up', ...caughtUp } });
 }
 
 function hearMessage(turn: GroupTurn, session: number, message: PolarizationMessage): void {
@@ -210,8 +231,8 @@ function hearMessage(turn: GroupTurn, session: number, message: PolarizationMess
   if (message.kind === 'mode-changed' && session === state.session) noteHeard(turn, message.introduction);
   if (message.kind === 'mode-changed' && isPassage(turn, message.introduction)) return;
   if (message.kind === 'offer-win' && !mayOffer(state)) {
-    // The peer offers again; the operation here is ended by its own twin, which gives way over there first.
-    turn.absorb('message offer-win');
+    // The operation that this node has a part in has given way over there already: here its end is still being written.
+    turn.patch({ offered: { session, message } });
     return;
   }
   const heard =

@@ -74,7 +74,8 @@ const say = explainWith<GroupReason>({
   joined: (it) => `Host I/O is ${it.host}, since ${it.strictest} says so and the strictest word counts.`,
   'lock-granted': (it) =>
     `The group's lock goes to ${it.operation} ${it.operationId} in epoch ${it.epoch}: nothing else has it.`,
-  'lock-refused': (it) => `The group's lock is refused to ${it.operation} ${it.operationId}: ${it.by}.`,
+  'lock-refused': (it) =>
+    `The group's lock is refused to ${it.operation} ${it.operationId}: ${it.by} has the group.`,
   'lock-revoked': (it) =>
     `Operation ${it.operationId} of ${it.holder} has to give way: ${it.by} comes before it.`,
   'held-back': (it) => `The wish "${it.wish}" for epoch ${it.epoch} waits until ${it.until}.`,

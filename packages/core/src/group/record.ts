@@ -151,14 +151,20 @@ export function swapRecordOf(record: GroupRecord, first: NodeId): SwapRecord {
   };
 }
 
+/** The owner of a resync has given the order of writes to its target. */
+export function hasPassedOrder({ owner, sequencer, mode }: GroupRecord): boolean {
+  const isResync = mode === 'syncSource' || mode === 'syncTarget';
+  return isResync && owner !== undefined && sequencer !== owner;
+}
+
 /** The primary site is the preferred node: home is where preference is. While both mirror, both serve and nobody is away. */
 export function failbackPlaceOf(
   record: GroupRecord,
 ): Pick<FailbackRecord, 'epoch' | 'activeSite' | 'completeCopy'> {
-  const { epoch, owner, sequencer, preferred } = record;
+  const { epoch, owner, preferred } = record;
   if (owner === undefined) return { epoch, activeSite: 'primary', completeCopy: 'both' };
   if (owner === preferred) return { epoch, activeSite: 'primary', completeCopy: 'primary' };
-  const activeSite = sequencer === preferred ? 'primary' : 'secondary';
+  const activeSite = hasPassedOrder(record) ? 'primary' : 'secondary';
   return { epoch, activeSite, completeCopy: 'secondary' };
 }
 

@@ -5,7 +5,7 @@ import { groupLockOf, isFaultOpen, leadsGroup } from './lock.js';
 import { carryIfDue, passingDueAt, sayAgainIfDue, takeOrderBack } from './order.js';
 import { deliverAll, partsWakeAt } from './parts.js';
 import { newsForPlanned } from './planned.js';
-import { releaseHeld } from './polarization.js';
+import { releaseCaughtUp, releaseHeld, releaseOffer } from './polarization.js';
 import type { GroupState } from './state.js';
 import { newsForSwap } from './swap.js';
 import type { GroupTurn } from './turn.js';
@@ -20,6 +20,8 @@ export function settle(turn: GroupTurn): void {
     carryIfDue(turn);
     takeOrderBack(turn);
     releaseHeld(turn);
+    releaseCaughtUp(turn);
+    releaseOffer(turn);
     grantIfFree(turn);
     newsForPlanned(turn);
     newsForFallback(turn);

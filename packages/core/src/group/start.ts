@@ -37,6 +37,8 @@ export function initialState(options: GroupOptions, at: Millis): GroupState {
     lineagesDrawn: 0,
     held: [],
     frozen: false,
+    // Whether a storage has proved itself is not known after a start: it begins anew.
+    ill: record.swap !== undefined && record.swap.protection === 'exposed' && record.swap.swaps > 0,
     hostFacts: { hostIops: 0, hostLatencyMs: 0, hardwareRank: 0 },
     gate: { ...polarization.gate, ordersWrites: false },
     told: {},

@@ -4,7 +4,13 @@ import type { LatencyFailbackState } from '../policies/latency-failback/index.js
 import type { MediatorFallbackState } from '../policies/mediator-fallback/index.js';
 import type { PlannedFailoverStanding, PlannedFailoverState } from '../policies/planned-failover/index.js';
 import type { SwapRecoveryState } from '../policies/swap-recovery/index.js';
-import type { Lineage, Mode, NodeId, PolarizationState } from '../policies/ttl-polarization/index.js';
+import type {
+  Lineage,
+  Mode,
+  NodeId,
+  PolarizationMessage,
+  PolarizationState,
+} from '../policies/ttl-polarization/index.js';
 import type { GroupReason } from './reasons.js';
 import type { GroupRecord } from './record.js';
 import type { GroupGate, GroupHostFacts, GroupPartEffect, GroupPolicyName } from './types.js';
@@ -102,6 +108,17 @@ export interface GroupState {
   readonly claim?: GroupClaim | undefined;
   /** A swap has frozen host I/O here. */
   readonly frozen: boolean;
+  /** The inactive storage has been ill since the copies parted: it is not written to before swap-recovery has cleared it. */
+  readonly ill: boolean;
+  /** The peer offers to hand over, and something here has the group still. */
+  readonly offered?:
+    | {
+        readonly session: number;
+        readonly message: Extract<PolarizationMessage, { kind: 'offer-win' }>;
+      }
+    | undefined;
+  /** The copy of this resync has caught up, and a redirect that gives way has to be over before the mirror begins. */
+  readonly caughtUp?: { readonly effect: EffectId; readonly movedBytes: number } | undefined;
   /** The order of writes has been passed to the target, which has not confirmed it yet: when it was last said. */
   readonly passing?: { readonly fromEpoch: number; readonly saidAt: Millis } | undefined;
   readonly hostFacts: GroupHostFacts;

@@ -1,8 +1,14 @@
 import type { PolarizationEffect } from '../policies/ttl-polarization/index.js';
-import type { SwapRecoveryEffect, SwapRecoveryFact } from '../policies/swap-recovery/index.js';
+import type {
+  SwapRecoveryEffect,
+  SwapRecoveryFact,
+  SwapRecoveryState,
+} from '../policies/swap-recovery/index.js';
 import { foldSwap } from './fold.js';
-import { leadsGroup, mayBegin } from './lock.js';
+import { isSettled, leadsGroup, mayBegin } from './lock.js';
+
 import { activeNodeOf, swapSiteOf } from './record.js';
+import type { GroupState } from './state.js';
 import type { GroupTurn } from './turn.js';
 
 /*
@@ -117,17 +123,27 @@ export function hearSwap(turn: GroupTurn, fact: SwapRecoveryFact): void {
   tell(turn, fact);
 }
 
+/** The inactive storage has been ill since the copies parted, and this policy has not begun to mirror back. */
+export function isIll(state: GroupState): boolean {
+  const { swap, record, self, ill } = state;
+  if (swap === undefined || record.owner !== self.nodeId || swap.phase === 'remirroring') return false;
+  const inactive = swapSiteOf(self.peerId, self.first);
+  return ill || swap.conditions.some(({ site }) => site === inactive);
+}
+
 export function newsForSwap(turn: GroupTurn): void {
   const { state } = turn;
-  const { swap, record, polarization, self, told, session } = state;
+  const { swap, record, self, told, session } = state;
   if (swap === undefined) return;
   const linkUp = session !== undefined;
+  const ill = isIll(state);
+  if (ill !== state.ill) turn.patch({ ill });
   if (told.swapLink !== linkUp) {
     turn.patch({ told: { ...turn.state.told, swapLink: linkUp } });
     tell(turn, { kind: 'link-changed', up: linkUp });
   }
-  if (polarization.mode === 'unknown' || polarization.record.epoch !== record.epoch) return;
-  if (polarization.mode === 'suspended' || polarization.mode === 'arbitrating') return;
+  // It decides at the node that leads: elsewhere it keeps the conditions and waits, as after a start.
+  if (!isSettled(state) || (swap.phase === 'unknown' && !leadsGroup(state))) return;
   const duplex = record.mode === 'mirrored';
   const activeSite = swapSiteOf(activeNodeOf(record), self.first);
   const text = `${String(record.epoch)} ${activeSite} ${String(duplex)}`;

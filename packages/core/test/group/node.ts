@@ -82,6 +82,12 @@ export class TestNode {
     this.history.push({ options, at: this.clock, events: [] });
     this.state = this.world.policy.init(options, this.clock);
     this.world.log(`${this.id}: starts`);
+    if (options.swapRecovery !== undefined)
+      this.dispatch({
+        kind: 'part',
+        policy: 'swap-recovery',
+        fact: { kind: 'members-changed', volumes: 2, mirrored: 2 },
+      });
     this.dispatch({
       kind: 'part',
       policy: 'ttl-polarization',

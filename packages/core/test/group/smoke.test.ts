@@ -11,7 +11,11 @@ test.each([{}, every])('two nodes mirror, with %j', (policies) => {
 });
 test('planned', () => {
   const world = watch(new World({ policies: every })).mirrored();
-  world.nodes.a.dispatch({ kind: 'part', policy: 'planned-failover', fact: { kind: 'command', commandId: 'c', command: { kind: 'start', operationId: 'move' } } });
+  world.nodes.a.dispatch({
+    kind: 'part',
+    policy: 'planned-failover',
+    fact: { kind: 'command', commandId: 'c', command: { kind: 'start', operationId: 'move' } },
+  });
   world.run(3000);
   console.log(world.lines.join('\n'));
 });

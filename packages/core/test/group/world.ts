@@ -69,7 +69,7 @@ export class World {
   session: Session | undefined;
   readonly policy: typeof consistencyGroup;
   readonly persistMs: number;
-  readonly resyncMs: number;
+  resyncMs = 20;
   checks: (() => void)[] = [];
   private readonly witnesses = new Map<string, WitnessModel>();
   private queue: { at: number; order: number; run: () => void }[] = [];
@@ -80,7 +80,6 @@ export class World {
   constructor(readonly options: WorldOptions = {}) {
     this.policy = options.policy ?? consistencyGroup;
     this.persistMs = options.persistMs ?? 1;
-    this.resyncMs = options.resyncMs ?? 20;
     this.nodes = {
       a: new TestNode(this, 'a', options.records?.a ?? fresh('a')),
       b: new TestNode(this, 'b', options.records?.b ?? fresh('b')),
@@ -148,10 +147,12 @@ export class World {
   }
 
   /** Runs until it is so, or fails after the limit. */
-  until(reached: () => boolean, limitMs = 20_000, stepMs = 1): void {
-    for (let waited = 0; !reached(); waited += stepMs) {
+  until(reached: () => boolean, limitMs = 20_000): void {
+    for (let waited = 0; !reached();) {
       if (waited > limitMs) throw new Error(`never reached:\n${this.lines.join('\n')}`);
+      const stepMs = waited < 500 ? 1 : 50;
       this.run(stepMs);
+      waited += stepMs;
     }
   }
 
@@ -165,7 +166,8 @@ export class World {
   mirrored(): this {
     this.start('a', 'b');
     this.until(() => ids.every((id) => this.nodes[id].gate.mode === 'mirrored' && this.nodes[id].isOpen));
-    this.run(3_000);
+    this.resyncMs = this.options.resyncMs ?? 20;
+    this.run(2_200);
     this.zero = this.now;
     this.lines.length = 0;
     return this;
