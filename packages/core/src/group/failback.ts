@@ -4,7 +4,7 @@ import {
   type LatencyFailbackFact,
 } from '../policies/latency-failback/index.js';
 import { foldFailback } from './fold.js';
-import { claimantOf, comesBefore, isSettled, leadsGroup, mayBegin } from './lock.js';
+import { claimantOf, comesBefore, isSettled, leadsGroup, LOCK_RETRY_MS, mayBegin } from './lock.js';
 import { failbackPlaceOf } from './record.js';
 import type { GroupCopyReport } from './types.js';
 import type { GroupTurn } from './turn.js';
@@ -82,8 +82,17 @@ function request(turn: GroupTurn, effect: string, operationId: string): void {
   } else {
     const by = answer === 'waits' ? 'another operation' : answer.refusedBy;
     turn.report('info', { kind: 'lock-refused', operation: 'failback', operationId, by });
-    tell(turn, { kind: 'operation-refused', effect, by });
+    // Answered after a while: it may ask again at once, for as long as everything is copied.
+    turn.patch({ refusing: { effect, by, at: turn.at + LOCK_RETRY_MS } });
   }
+}
+
+/** A redirect that was refused hears so. */
+export function refuseIfDue(turn: GroupTurn): void {
+  const { refusing } = turn.state;
+  if (refusing === undefined || turn.at < refusing.at) return;
+  turn.patch({ refusing: undefined });
+  tell(turn, { kind: 'operation-refused', effect: refusing.effect, by: refusing.by });
 }
 
 /** Only the owner survives, and this node is it, durably. */
@@ -139,7 +148,8 @@ export function newsForFailback(turn: GroupTurn): void {
     const detail = secondary ? 'its leg works' : 'its leg or its node is lost';
     tell(turn, { kind: 'health-changed', site: 'secondary', ok: secondary, detail });
   }
-  if (!isSettled(state)) return;
+  // It decides at the node that leads: elsewhere it waits, as after a start.
+  if (!isSettled(state) || (failback.phase === 'unknown' && !leadsGroup(state))) return;
   const place = failbackPlaceOf(record);
   const text = `${String(place.epoch)} ${place.activeSite} ${place.completeCopy} ${String(link && secondary && primary)}`;
   if (told.failback === text) return;

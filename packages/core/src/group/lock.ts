@@ -12,6 +12,9 @@ const ranks: Readonly<Record<GroupOperationKind, number>> = {
   failback: 1,
 };
 
+/** Whoever was refused the lock hears so after this: an answer at once would be a question at once. */
+export const LOCK_RETRY_MS = 1_000;
+
 export function comesBefore(one: GroupOperationKind, other: GroupOperationKind): boolean {
   return ranks[one] > ranks[other];
 }

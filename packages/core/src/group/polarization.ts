@@ -42,16 +42,23 @@ export function onPolarizationEffect(turn: GroupTurn, effect: PolarizationEffect
     case 'answer':
       if (!swapAnswersOf(turn, effect)) pass(turn, effect);
       return;
+    case 'report':
+      // What the group has said already in its own words.
+      if (!(isIll(turn.state) && isAboutWaiting(effect))) pass(turn, effect);
+      return;
     case 'drain':
     case 'start-resync':
     case 'stop-resync':
     case 'drop-session':
-    case 'report':
       pass(turn, effect);
       return;
     default:
       unreachable(effect, 'the group');
   }
+}
+
+function isAboutWaiting({ because }: Extract<PolarizationEffect, { kind: 'report' }>): boolean {
+  return because.kind === 'sync-refuse' || because.kind === 'sync-propose';
 }
 
 function wrapped(turn: GroupTurn, effect: Passed, mediator?: string): GroupHeld {
@@ -141,15 +148,24 @@ function onSend(turn: GroupTurn, effect: Extract<PolarizationEffect, { kind: 'se
     hold(turn, effect, 'offer-win', effect.message.epoch, 'the operation that has the group has given way');
     return;
   }
-  const phase = state.swap?.phase;
-  if (kind !== 'sync-propose' || phase === undefined || !isIll(state)) {
+  if (effect.message.kind !== 'sync-propose' || !isIll(state)) {
     pass(turn, effect);
     return;
   }
-  // Fault handling proposes again and again; said once for each session.
+  // Answered as the target would: fault handling proposes again in a while. Said once for each session.
+  const { epoch, lineageId } = effect.message;
+  const detail = 'swap-recovery has not cleared that storage';
+  turn.tell({
+    policy: name,
+    fact: {
+      kind: 'peer-message',
+      session: effect.session,
+      message: { kind: 'sync-refuse', epoch, lineageId, detail },
+    },
+  });
   if (state.told.refusedSync === effect.session) return;
   turn.patch({ told: { ...state.told, refusedSync: effect.session } });
-  turn.report('warning', { kind: 'resync-waits', site: state.self.peerId, phase });
+  turn.report('warning', { kind: 'resync-waits', site: state.self.peerId });
 }
 
 function hold(turn: GroupTurn, effect: Passed, wish: string, epoch: number, until: string): void {

@@ -51,7 +51,7 @@ export type GroupReason =
       readonly models: string;
     }
   | { readonly kind: 'claim-refused'; readonly node: NodeId; readonly epoch: number; readonly detail: string }
-  | { readonly kind: 'resync-waits'; readonly site: NodeId; readonly phase: string }
+  | { readonly kind: 'resync-waits'; readonly site: NodeId }
   | { readonly kind: 'preference-agreed'; readonly preferred: NodeId; readonly epoch: number }
   | {
       readonly kind: 'epoch-carried';
@@ -84,7 +84,7 @@ const say = explainWith<GroupReason>({
     `Node ${it.node} goes on in epoch ${it.epoch} by ${it.models}, which was agreed on before the fault.`,
   'claim-refused': (it) => `Node ${it.node} does not claim epoch ${it.epoch}: ${it.detail}`,
   'resync-waits': (it) =>
-    `The copy of node ${it.site} is not written to while its storage is not cleared (${it.phase}).`,
+    `Nothing is copied to node ${it.site} before swap-recovery has cleared its storage.`,
   'preference-agreed': (it) =>
     `Node ${it.preferred} is preferred, as the record of epoch ${it.epoch} says, which is the later one.`,
   'epoch-carried': (it) =>

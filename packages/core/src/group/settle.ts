@@ -1,5 +1,5 @@
 import type { Millis } from '../kernel/time.js';
-import { newsForFailback } from './failback.js';
+import { newsForFailback, refuseIfDue } from './failback.js';
 import { newsForFallback } from './fallback.js';
 import { groupLockOf, isFaultOpen, leadsGroup } from './lock.js';
 import { carryIfDue, passingDueAt, sayAgainIfDue, takeOrderBack } from './order.js';
@@ -23,6 +23,7 @@ export function settle(turn: GroupTurn): void {
     releaseCaughtUp(turn);
     releaseOffer(turn);
     grantIfFree(turn);
+    refuseIfDue(turn);
     newsForPlanned(turn);
     newsForFallback(turn);
     newsForSwap(turn);
@@ -68,7 +69,7 @@ function writeIfIdle(turn: GroupTurn): void {
 
 export function wakeAt(state: GroupState): Millis | undefined {
   if (!state.booted) return state.now;
-  const times = [partsWakeAt(state), passingDueAt(state), state.saving?.retryAt].filter(
+  const times = [partsWakeAt(state), passingDueAt(state), state.saving?.retryAt, state.refusing?.at].filter(
     (at) => at !== undefined,
   );
   return times.length === 0 ? undefined : Math.min(...times);

@@ -104,6 +104,8 @@ export interface GroupState {
   /** What the peer itself last said about its epoch in this session. */
   readonly heard?: (Lineage & { readonly mode: Mode }) | undefined;
   readonly waiting?: GroupRequest | undefined;
+  /** A redirect that is refused, and is told so at this time. */
+  readonly refusing?: { readonly effect: EffectId; readonly by: string; readonly at: Millis } | undefined;
   readonly held: readonly GroupHeld[];
   readonly claim?: GroupClaim | undefined;
   /** A swap has frozen host I/O here. */
