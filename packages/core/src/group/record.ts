@@ -145,6 +145,8 @@ export function swapRecordOf(record: GroupRecord, first: NodeId): SwapRecord {
     epoch,
     activeSite: swapSiteOf(activeNodeOf(record), first),
     ...kept,
+    // That one goes on alone stands in the same record: whatever this policy had written before, the copies are not equal.
+    ...(record.owner === undefined ? {} : { protection: 'exposed' as const }),
     ...(operation?.policy === 'swap-recovery'
       ? { swap: { operationId: operation.operationId, toEpoch: operation.toEpoch } }
       : {}),

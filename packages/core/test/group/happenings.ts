@@ -1,4 +1,4 @@
-import type { HealthLevel } from '../../src/index.js';
+import { groupLockOf, type HealthLevel } from '../../src/index.js';
 import { ids, type NodeId, type World } from './world.js';
 
 /** Something that happens to the two nodes. */
@@ -102,5 +102,14 @@ export function calm(world: World): void {
     if (!world.nodes[id].isRunning) world.start(id);
   }
   world.heal('a>b', 'b>a', 'm1', 'a>w', 'b>w');
-  world.run(9_000);
+  const isCalm = (): boolean =>
+    ids.every((id) => {
+      const { live, gate } = world.nodes[id];
+      return gate.mode === 'mirrored' && gate.host === 'open' && groupLockOf(live) === undefined;
+    });
+  for (let waited = 0; waited < 12_000; waited += 250) {
+    world.run(250);
+    if (isCalm()) break;
+  }
+  world.run(300);
 }

@@ -167,10 +167,21 @@ export class World {
     this.start('a', 'b');
     this.until(() => ids.every((id) => this.nodes[id].gate.mode === 'mirrored' && this.nodes[id].isOpen));
     this.resyncMs = this.options.resyncMs ?? 20;
-    this.run(2_200);
+    this.register();
+    this.run(150);
     this.zero = this.now;
     this.lines.length = 0;
     return this;
+  }
+
+  /** As both would do within two rounds of their duties. */
+  private register(): void {
+    const witness = this.mediator('m1');
+    for (const nodeId of ids) {
+      const { epoch, lineageId } = this.nodes[nodeId].disk;
+      const { incarnation } = witness;
+      witness.answer({ call: 'register', nodeId, epoch, fromEpoch: epoch, lineageId, incarnation });
+    }
   }
 
   crash(id: NodeId, landed = false): void {
