@@ -81,12 +81,17 @@ export function withRoleOf(record: Pick<GroupRecord, 'preferred'>, introduction:
   return introduction.role === role ? introduction : { ...introduction, role };
 }
 
-/** Who is preferred, when two nodes that meet say it differently: the later epoch knows, and both find the same one. */
+/**
+ * Who is preferred, when two nodes that meet say it differently. Who goes on alone knows, and who has stopped for it does not; else
+ * the later epoch knows. Both find the same one.
+ */
 export function agreedPreference(
-  mine: Pick<GroupRecord, 'epoch' | 'preferred'>,
-  theirs: Pick<NodeRecord, 'epoch'>,
+  mine: Pick<GroupRecord, 'nodeId' | 'epoch' | 'owner' | 'preferred'>,
+  theirs: Pick<NodeRecord, 'nodeId' | 'epoch' | 'owner'>,
   theirPreferred: NodeId,
 ): NodeId {
+  if (mine.owner === theirs.nodeId && theirs.owner === theirs.nodeId) return theirPreferred;
+  if (theirs.owner === mine.nodeId && mine.owner === mine.nodeId) return mine.preferred;
   if (theirs.epoch > mine.epoch) return theirPreferred;
   if (theirs.epoch < mine.epoch) return mine.preferred;
   return theirPreferred < mine.preferred ? theirPreferred : mine.preferred;

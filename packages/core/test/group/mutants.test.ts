@@ -58,7 +58,10 @@ const scenes: Readonly<Record<string, (policy: Policy) => void>> = {
     world.run(900);
     world.start('a');
     calm(world);
-    expect(ids.map((id) => world.nodes[id].gate.mode)).toEqual(['mirrored', 'mirrored']);
+    expect(
+      ids.map((id) => world.nodes[id].gate.mode),
+      world.lines.join('\n'),
+    ).toEqual(['mirrored', 'mirrored']);
     expect(world.nodes.a.disk.preferred).toBe('b');
   },
   'the preferred node restarts with an old copy': (policy) => {

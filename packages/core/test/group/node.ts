@@ -111,6 +111,7 @@ export class TestNode {
     this.history.at(-1)?.events.push(event);
     const { state, effects } = this.world.policy.step(before, event);
     this.state = state;
+    this.world.hasChanged = true;
     this.tell(before, state, effects);
     for (const effect of effects) {
       this.world.onEffect?.(this, effect);

@@ -108,9 +108,9 @@ describe('whatever happens, in whatever order', () => {
         for (const one of happenings) act(world, one);
         calm(world);
         expect(
-          ids.some((id) => world.nodes[id].isOpen),
+          ids.map((id) => world.nodes[id].gate.mode),
           world.lines.join('\n'),
-        ).toBe(true);
+        ).toEqual(['mirrored', 'mirrored']);
         const epochs = ids.map((id) => world.nodes[id].disk.epoch);
         expect(Math.min(...epochs)).toBeGreaterThan(0);
       }),

@@ -71,6 +71,8 @@ export class World {
   readonly persistMs: number;
   resyncMs = 20;
   checks: (() => void)[] = [];
+  /** A node has taken a step since the last check. */
+  hasChanged = false;
   private readonly witnesses = new Map<string, WitnessModel>();
   private queue: { at: number; order: number; run: () => void }[] = [];
   private order = 0;
@@ -141,6 +143,8 @@ export class World {
       this.queue.splice(this.queue.indexOf(next), 1);
       this.now = Math.max(this.now, next.at);
       next.run();
+      if (!this.hasChanged) continue;
+      this.hasChanged = false;
       for (const check of this.checks) check();
     }
     this.now = end;
