@@ -17,12 +17,12 @@ function ofPart<State>(
   policy: { readonly name: string; readonly invariants: readonly Invariant<State>[] },
   part: (state: GroupState) => State | undefined,
 ): readonly Invariant<GroupState>[] {
-  return policy.invariants.map(({ name, cost, check }) => ({
-    name: `${policy.name}: ${name}`,
-    cost,
+  return policy.invariants.map((invariant) => ({
+    name: `${policy.name}: ${invariant.name}`,
+    cost: invariant.cost,
     check: (state) => {
       const own = part(state);
-      return own === undefined ? undefined : check(own);
+      return own === undefined ? undefined : invariant.check(own);
     },
   }));
 }

@@ -1,5 +1,10 @@
 import { failbackOperationOf } from '../policies/latency-failback/index.js';
-import { plannedFailoverLock, plannedFailoverMayArbitrate } from '../policies/planned-failover/index.js';
+import {
+  plannedFailoverLock,
+  plannedFailoverMayArbitrate,
+  type PlannedFailoverLock,
+  type PlannedFailoverState,
+} from '../policies/planned-failover/index.js';
 import { swapOperationOf } from '../policies/swap-recovery/index.js';
 import type { GroupState } from './state.js';
 import type { GroupLock, GroupOperationKind } from './types.js';
@@ -63,7 +68,7 @@ export function holdersOf(state: GroupState): readonly GroupLock[] {
       revocable: false,
     });
   }
-  const moving = planned === undefined ? undefined : plannedFailoverLock(planned);
+  const moving = planned === undefined ? undefined : (plannedFailoverLock(planned) ?? gettingReady(planned));
   if (moving !== undefined) {
     holders.push({
       kind: 'planned-failover',
@@ -84,6 +89,15 @@ export function holdersOf(state: GroupState): readonly GroupLock[] {
     });
   }
   return holders;
+}
+
+/** A target that gets ready has promised nothing yet, and may have in the next moment: its promise is perhaps being written. */
+function gettingReady(planned: PlannedFailoverState): PlannedFailoverLock | undefined {
+  const { target, record } = planned;
+  if (target === undefined || record.preparation !== undefined || record.grant !== undefined)
+    return undefined;
+  const { operationId } = target;
+  return { kind: 'planned-failover', operationId, epoch: record.roles.epoch, cancellable: true };
 }
 
 function isOfferHeld({ held }: GroupState): boolean {

@@ -21,7 +21,7 @@ export function deliverAll(turn: GroupTurn): void {
 /** One real step of one policy. A policy that nobody asked for hears nothing. */
 function deliver(turn: GroupTurn, delivery: Delivery): void {
   const { state } = turn;
-  const numbered = { at: turn.at, sequence: state.deliveries };
+  const numbered = { at: turn.at, sequence: turn.deliveries };
   switch (delivery.policy) {
     case 'ttl-polarization': {
       const step = ttlPolarization.step(state.polarization, { ...delivery.fact, ...numbered });

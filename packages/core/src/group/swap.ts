@@ -1,9 +1,5 @@
 import type { PolarizationEffect } from '../policies/ttl-polarization/index.js';
-import type {
-  SwapRecoveryEffect,
-  SwapRecoveryFact,
-  SwapRecoveryState,
-} from '../policies/swap-recovery/index.js';
+import type { SwapRecoveryEffect, SwapRecoveryFact } from '../policies/swap-recovery/index.js';
 import { foldSwap } from './fold.js';
 import { isSettled, leadsGroup, mayBegin } from './lock.js';
 

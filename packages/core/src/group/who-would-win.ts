@@ -8,6 +8,7 @@ import {
 } from '../policies/ttl-polarization/index.js';
 import { remainsAfter, wordsOfFault, type GroupFault, type Remains } from './faults.js';
 import { readsThrough } from './gate.js';
+import { groupLockOf } from './lock.js';
 import { wordsOf } from './models.js';
 import { hasPassedOrder } from './record.js';
 import type { GroupState } from './state.js';
@@ -108,18 +109,26 @@ function afterTogether(state: GroupState, remains: Remains, say: Say): GroupFore
   const [from] = bad.length > 0 ? bad : sick;
   const to = both.find((node) => node !== from) ?? '';
   const isWell = bad.length > 0 || healthOf(state, to) === 'ok';
-  if (from === undefined || !isWell) return say(both, 0, { kind: 'both-go-on' });
+  if (from === undefined || !isWell) return say(both, holdMs(state), { kind: 'both-go-on' });
   if (bad.length === 2 || levelOf(state, to) === 'unhealthyHard')
     return say([], undefined, { kind: 'no-sound-copy' });
   const { handoverTimeoutMs, activationMs } = polarization.self.timing;
   return say([to], handoverTimeoutMs + activationMs, { kind: 'hands-over', from, to });
 }
 
+/** A planned failover that is under way holds hosts for a moment, fault or not. */
+function holdMs(state: GroupState): DurationMs {
+  const isMoving = groupLockOf(state)?.kind === 'planned-failover';
+  return isMoving ? (state.planned?.self.timing.fenceLimitMs ?? 0) : 0;
+}
+
 /** They have lost each other: whoever may claim and is first by the ladder goes on. */
 function afterApart(state: GroupState, remains: Remains, say: Say): GroupForecast {
   const { self } = state;
-  const committed = state.planned?.record.operation;
-  const isCommitted = committed?.phase === 'committed' && state.planned?.source?.applied !== true;
+  const { planned } = state;
+  const operation = planned?.record.operation;
+  const isOpen = operation?.phase === 'committed' && planned?.source?.applied !== true;
+  const committedTo = isOpen ? operation.to : undefined;
   const nodes = [self.nodeId, self.peerId]
     .sort()
     .filter(
@@ -129,11 +138,10 @@ function afterApart(state: GroupState, remains: Remains, say: Say): GroupForecas
         levelOf(state, node) !== 'unhealthyHard',
     )
     // Under a commit that the target may not have heard of, the source never claims.
-    .filter((node) => !(isCommitted && node === self.nodeId));
-  if (nodes.length === 0)
-    return isCommitted && committed !== undefined
-      ? say([], undefined, { kind: 'committed', to: committed.to })
-      : say([], undefined, { kind: 'no-sound-copy' });
+    .filter((node) => committedTo === undefined || node !== self.nodeId);
+  if (nodes.length === 0 && committedTo !== undefined)
+    return say([], undefined, { kind: 'committed', to: committedTo });
+  if (nodes.length === 0) return say([], undefined, { kind: 'no-sound-copy' });
   const candidates = nodes.flatMap((node) => candidateOf(state, remains, node) ?? []);
   const [first, second] = candidates;
   if (first === undefined) return say([], undefined, { kind: 'nobody-may', by: decidersOf(state), nodes });

@@ -1,5 +1,6 @@
 import type { GroupFault } from '../../src/index.js';
-import { every, World } from './world.js';
+import { move, redirect } from './happenings.js';
+import { every, ids, World } from './world.js';
 
 /** One fault, as it really happens. */
 export function inflict(world: World, fault: GroupFault): void {
@@ -42,6 +43,58 @@ export const bases: Readonly<Record<string, () => World>> = {
   'the preferred node is unhealthy': () => sick(new World({ policies: every }).mirrored(), 'unhealthySoft'),
   'elected beforehand, without a witness': () =>
     new World({ faultModel: { kind: 'preElected', node: 'a' } }).mirrored(),
+  'elected while the mediator is away': () => {
+    const world = new World({ policies: every }).mirrored();
+    world.cut('m1');
+    world.until(
+      () =>
+        ids.every((id) => {
+          const { fallback } = world.nodes[id].live;
+          return (
+            fallback?.record.current.model.kind === 'preElected' && fallback.record.pending === undefined
+          );
+        }),
+      30_000,
+    );
+    return world;
+  },
+  'after a planned failover': () => {
+    const world = new World({ policies: every }).mirrored();
+    move(world, 'a', 'move');
+    world.run(1_200);
+    return world;
+  },
+  'while a planned failover gets ready': () => {
+    const world = new World({ policies: every }).mirrored();
+    move(world, 'a', 'move');
+    world.run(2);
+    return world;
+  },
+  'a resync runs': () => {
+    const world = new World({ policies: every, resyncMs: 60_000 }).mirrored();
+    world.crash('a');
+    world.run(900);
+    world.start('a');
+    world.until(() => world.nodes.b.live.polarization.mode === 'syncSource');
+    world.run(20);
+    return world;
+  },
+  'the target of a resync orders writes': () => {
+    const world = new World({
+      policies: {
+        ...every,
+        latencyFailback: { tuning: { linkStableMs: 50, dwellMs: 100, maxOutOfSyncBytes: 1e9 } },
+      },
+      resyncMs: 4_000,
+    }).mirrored();
+    world.crash('a');
+    world.run(900);
+    world.start('a');
+    world.until(() => world.nodes.b.live.failback?.phase === 'resync');
+    redirect(world, 'b');
+    world.until(() => world.nodes.a.gate.ordersWrites && world.nodes.b.isOpen);
+    return world;
+  },
   'the other node goes on alone': () => {
     const world = new World({ policies: every }).mirrored();
     world.crash('a');

@@ -35,9 +35,9 @@ function checkNode(world: World, id: 'a' | 'b', all: boolean): void {
         fail(world, `node ${id} serves alone without acknowledged write ${String(write)}`);
     }
   }
-  for (const { cost, check, name } of world.policy.invariants) {
-    if (cost === 'costly' && !all) continue;
-    const broken = check(node.state);
-    if (broken !== undefined) fail(world, `node ${id}: ${name}: ${broken}`);
+  for (const invariant of world.policy.invariants) {
+    if (invariant.cost === 'costly' && !all) continue;
+    const broken = invariant.check(node.state);
+    if (broken !== undefined) fail(world, `node ${id}: ${invariant.name}: ${broken}`);
   }
 }

@@ -92,7 +92,7 @@ function expectSound(world: World, what: string): void {
 }
 
 /** All of them with HOLDFAST_RUNS, both ways; otherwise every seventh, which the numbers of wishes shift over all kinds. */
-const step = process.env['HOLDFAST_RUNS'] === undefined ? 7 : 1;
+const stride = process.env['HOLDFAST_RUNS'] === undefined ? 7 : 1;
 
 describe.each(Object.entries(scenes))('%s, interrupted at every wish', (_name, scene) => {
   test.each(ids)(
@@ -103,8 +103,8 @@ describe.each(Object.entries(scenes))('%s, interrupted at every wish', (_name, s
       expect(whole.wishes).toBeGreaterThan(5);
       // Far into the scene the wishes repeat themselves; every one of the first part is interrupted, both ways.
       const last = Math.min(whole.wishes, 45);
-      for (let at = 1; at <= last; at += 1) {
-        for (const landed of [false, true]) {
+      for (let at = 1; at <= last; at += stride) {
+        for (const landed of stride === 1 ? [false, true] : [at % 2 === 0]) {
           const { world } = play(scene, node, at, landed);
           expectSound(world, `at wish ${String(at)}${landed ? ', landed' : ''}`);
         }

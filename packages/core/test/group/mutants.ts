@@ -144,3 +144,22 @@ export const copyNotGated = without({
   before: (state) =>
     state.swap === undefined ? state : { ...state, ill: false, swap: { ...state.swap, conditions: [] } },
 });
+
+/** A handover that the peer offers is accepted at once, although something here has the group still. */
+export const offerHeardAtOnce = without({
+  before: (state, event) => {
+    const isOffer =
+      event.kind === 'part' && event.fact.kind === 'peer-message' && event.fact.message.kind === 'offer-win';
+    if (!isOffer || state.planned === undefined) return state;
+    const { target: _target, ...planned } = state.planned;
+    const { preparation: _promise, ...record } = planned.record;
+    return { ...state, planned: { ...planned, record } };
+  },
+  after: (state, before) => {
+    const isAccepting = state.polarization.operation?.kind === 'accepting';
+    const wasAccepting = before.polarization.operation?.kind === 'accepting';
+    return isAccepting && !wasAccepting && before.planned !== undefined
+      ? { ...state, planned: before.planned }
+      : state;
+  },
+});

@@ -7,15 +7,19 @@ type Part<Policy> = Extract<GroupPartEffect, { policy: Policy }>;
 export function perform(node: TestNode, effect: GroupPartEffect): void {
   switch (effect.policy) {
     case 'ttl-polarization':
-      return polarization(node, effect);
+      polarization(node, effect);
+      return;
     case 'mediator-fallback':
-      return fallback(node, effect);
+      fallback(node, effect);
+      return;
     case 'swap-recovery':
-      return swap(node, effect);
+      swap(node, effect);
+      return;
     case 'planned-failover':
-      return planned(node, effect);
+      planned(node, effect);
+      return;
     case 'latency-failback':
-      return failback(node, effect);
+      failback(node, effect);
   }
 }
 
@@ -209,7 +213,7 @@ function planned(node: TestNode, { effect }: Part<'planned-failover'>): void {
     case 'drain':
       answer(node, 1, {
         policy,
-        fact: { kind: 'drained', effect: effect.id, barrierSequence: world.writes },
+        fact: { kind: 'drained', effect: effect.id, barrierSequence: 7 },
       });
       return;
     case 'catch-up':
