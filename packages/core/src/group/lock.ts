@@ -6,7 +6,8 @@ import {
   type PlannedFailoverState,
 } from '../policies/planned-failover/index.js';
 import { swapOperationOf } from '../policies/swap-recovery/index.js';
-import type { GroupState } from './state.js';
+import type { PolarizationMessage } from '../policies/ttl-polarization/index.js';
+import type { GroupState, StepBack } from './state.js';
 import type { GroupLock, GroupOperationKind } from './types.js';
 
 /** The order of precedence. Change it here and nowhere else. */
@@ -101,7 +102,12 @@ function gettingReady(planned: PlannedFailoverState): PlannedFailoverLock | unde
 }
 
 function isOfferHeld({ held }: GroupState): boolean {
-  return held.some(({ effect }) => effect.kind === 'send' && effect.message.kind === 'offer-win');
+  return held.some(({ effect }) => effect.kind === 'send' && isStepBack(effect.message));
+}
+
+/** One node is to step back for the other: offered by the one that steps back, or asked of it. */
+export function isStepBack(message: PolarizationMessage): message is StepBack {
+  return message.kind === 'offer-win' || message.kind === 'pause-request';
 }
 
 /** The operation that has the group on this node, if one does. */

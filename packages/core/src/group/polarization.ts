@@ -9,7 +9,7 @@ import type {
 import type { WitnessAnswer } from '../ports/witness.js';
 import { roleOf, withRole, withRoleOf } from './carry.js';
 import { foldPolarization } from './fold.js';
-import { groupLockOf, mayClaim, mayOffer } from './lock.js';
+import { groupLockOf, isStepBack, mayClaim, mayOffer } from './lock.js';
 import { answerInPlace, claimNeeds, dutyMediator, standsIn, wordsOf } from './models.js';
 import { isIll, swapAnswersOf } from './swap.js';
 import type { GroupHeld } from './state.js';
@@ -144,8 +144,8 @@ function tellAnswer(turn: GroupTurn, effect: Ask, answer: WitnessAnswer): void {
 function onSend(turn: GroupTurn, effect: Extract<PolarizationEffect, { kind: 'send' }>): void {
   const { kind } = effect.message;
   const { state } = turn;
-  if (kind === 'offer-win' && !mayOffer(state)) {
-    hold(turn, effect, 'offer-win', effect.message.epoch, 'the operation that has the group has given way');
+  if ((kind === 'offer-win' || kind === 'pause-request') && !mayOffer(state)) {
+    hold(turn, effect, kind, effect.message.epoch, 'the operation that has the group has given way');
     return;
   }
   if (effect.message.kind !== 'sync-propose' || !isIll(state)) {
@@ -186,13 +186,14 @@ export function releaseHeld(turn: GroupTurn): void {
         turn.report('info', { kind: 'let-go', wish: 'promote', epoch: effect.epoch });
         claim(turn, effect);
       }
-    } else if (effect.kind === 'send' && effect.message.kind === 'offer-win') {
+    } else if (effect.kind === 'send' && isStepBack(effect.message)) {
       const { operation } = turn.state.polarization;
       const { epoch } = effect.message;
-      if (operation?.kind !== 'offering' || operation.epoch !== epoch) drop(turn, one);
+      const isWanted = operation?.kind === 'offering' || operation?.kind === 'pausing';
+      if (!isWanted || operation.epoch !== epoch) drop(turn, one);
       else if (mayOffer(turn.state)) {
         drop(turn, one);
-        turn.report('info', { kind: 'let-go', wish: 'offer-win', epoch });
+        turn.report('info', { kind: 'let-go', wish: effect.message.kind, epoch });
         turn.pass(one);
       }
     }
@@ -246,7 +247,7 @@ function hearMessage(turn: GroupTurn, session: number, message: PolarizationMess
   const { state } = turn;
   if (message.kind === 'mode-changed' && session === state.session) noteHeard(turn, message.introduction);
   if (message.kind === 'mode-changed' && isPassage(turn, message.introduction)) return;
-  if (message.kind === 'offer-win' && !mayOffer(state)) {
+  if (isStepBack(message) && !mayOffer(state)) {
     // The operation that this node has a part in has given way over there already: here its end is still being written.
     turn.patch({ offered: { session, message } });
     return;

@@ -26,6 +26,9 @@ export interface GroupIdentity {
   readonly persistRetryMs: DurationMs;
 }
 
+/** What asks one node to step back for the other. */
+export type StepBack = Extract<PolarizationMessage, { kind: 'offer-win' | 'pause-request' }>;
+
 /** A record of one policy that is part of a write of the group. */
 export interface GroupAwaiting {
   readonly policy: GroupPolicyName;
@@ -116,7 +119,7 @@ export interface GroupState {
   readonly offered?:
     | {
         readonly session: number;
-        readonly message: Extract<PolarizationMessage, { kind: 'offer-win' }>;
+        readonly message: StepBack;
       }
     | undefined;
   /** The copy of this resync has caught up, and a redirect that gives way has to be over before the mirror begins. */
