@@ -12,7 +12,8 @@ import {
   introduceGroup,
 } from '../../src/index.js';
 import { perform } from './perform.js';
-import { other, type NodeId, type World } from './world.js';
+import { other, type NodeId } from './names.js';
+import type { World } from './world.js';
 
 /** One process after another on one machine: the driver's law in a few lines, with a disk and a clock of its own. */
 export class TestNode {

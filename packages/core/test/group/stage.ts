@@ -135,38 +135,34 @@ export class Stage {
   private until(args: string): void {
     const [id = '', what = '', wanted = ''] = args.split(' ');
     const node = this.world.nodes[nodeOf(id)];
-    this.world.until(
-      () => {
-        const state = node.live;
-        switch (what) {
-          case 'mode':
-            return state.polarization.mode === wanted;
-          case 'planned':
-            return state.planned?.record.operation?.phase === wanted;
-          case 'failback':
-            return state.failback?.phase === wanted;
-          case 'stage':
-            return state.failback?.attempt?.stage === wanted;
-          case 'swap':
-            return state.swap?.phase === wanted;
-          case 'model':
-            return (
-              state.fallback?.record.current.model.kind === wanted &&
-              state.fallback.record.pending === undefined
-            );
-          case 'pending':
-            return state.fallback?.record.pending !== undefined;
-          case 'barrier':
-            return state.planned?.target?.barrierSequence !== undefined;
-          case 'host':
-            return state.gate.host === wanted;
-          default:
-            throw new Error(`nobody knows what "${what}" is`);
-        }
-      },
-      2_000_000,
-      1,
-    );
+    this.world.until(() => {
+      const state = node.live;
+      switch (what) {
+        case 'mode':
+          return state.polarization.mode === wanted;
+        case 'planned':
+          return state.planned?.record.operation?.phase === wanted;
+        case 'failback':
+          return state.failback?.phase === wanted;
+        case 'stage':
+          return state.failback?.attempt?.stage === wanted;
+        case 'swap':
+          return state.swap?.phase === wanted;
+        case 'model':
+          return (
+            state.fallback?.record.current.model.kind === wanted &&
+            state.fallback.record.pending === undefined
+          );
+        case 'pending':
+          return state.fallback?.record.pending !== undefined;
+        case 'barrier':
+          return state.planned?.target?.barrierSequence !== undefined;
+        case 'host':
+          return state.gate.host === wanted;
+        default:
+          throw new Error(`nobody knows what "${what}" is`);
+      }
+    }, 2_000_000);
   }
 
   private who(): void {

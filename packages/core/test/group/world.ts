@@ -10,11 +10,10 @@ import {
   type SwapCondition,
 } from '../../src/index.js';
 import { WitnessModel } from '../support/witness-model.js';
+import { ids, other, type NodeId } from './names.js';
 import { TestNode } from './node.js';
 
-export type NodeId = 'a' | 'b';
-export const ids: readonly NodeId[] = ['a', 'b'];
-export const other = (id: NodeId): NodeId => (id === 'a' ? 'b' : 'a');
+export { ids, other, type NodeId };
 type Policies = Pick<
   GroupOptions,
   'mediatorFallback' | 'plannedFailover' | 'swapRecovery' | 'latencyFailback'
