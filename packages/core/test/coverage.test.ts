@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 /** Rows of each policy's table of scenarios: what goes wrong, and what is to come of it. */
 const rowsOf = {
   'appliance-upgrade': 15,
+  'consistency-group': 16,
   'latency-failback': 8,
   'mediator-fallback': 16,
   'planned-failover': 6,
@@ -20,8 +21,10 @@ type Policy = keyof typeof rowsOf;
 
 const names = Object.keys(rowsOf) as Policy[];
 const page = fileURLToPath(new URL('../../../docs/policies/coverage.md', import.meta.url));
+/** The group composes policies and stands beside them. */
+const roomOf = (policy: string): string => (policy === 'consistency-group' ? 'group' : `policies/${policy}`);
 const folderOf = (policy: string): string =>
-  fileURLToPath(new URL(`../src/policies/${policy}/testdata/`, import.meta.url));
+  fileURLToPath(new URL(`../src/${roomOf(policy)}/testdata/`, import.meta.url));
 
 function storiesOf(policy: string): string[] {
   const folder = folderOf(policy);
@@ -53,7 +56,7 @@ replays. Written with \`HOLDFAST_UPDATE_TRANSCRIPTS=1\` by the test that checks 
 
 function rendered(): string {
   const sections = complete().map((policy) => {
-    const base = `../../packages/core/src/policies/${policy}/testdata`;
+    const base = `../../packages/core/src/${roomOf(policy)}/testdata`;
     const link = (story: string): string => `[${story.replace(/^row-\d+-|\.txt$/g, '')}](${base}/${story})`;
     const rows = Array.from({ length: rowsOf[policy] }, (_, index) => index + 1);
     const lines = rows.map((row) => `| ${String(row)} | ${toldBy(policy, row).map(link).join(', ')} |`);

@@ -1,5 +1,6 @@
 import { type Story } from '../story.js';
 import { applianceUpgradeStories } from './appliance-upgrade.js';
+import { consistencyGroupStories } from './consistency-group.js';
 import { latencyFailbackStories } from './latency-failback.js';
 import { mediatorFallbackStories } from './mediator-fallback.js';
 import { plannedFailoverStories } from './planned-failover.js';
@@ -14,6 +15,7 @@ import { ttlPolarizationStories } from './ttl-polarization.js';
 export function allStories(): Story[] {
   return [
     ...applianceUpgradeStories(),
+    ...consistencyGroupStories(),
     ...latencyFailbackStories(),
     ...mediatorFallbackStories(),
     ...plannedFailoverStories(),

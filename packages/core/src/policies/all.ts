@@ -1,3 +1,4 @@
+import { consistencyGroup } from '../group/step.js';
 import { applianceUpgrade } from './appliance-upgrade/step.js';
 import { latencyFailback } from './latency-failback/step.js';
 import { mediatorFallback } from './mediator-fallback/step.js';
@@ -9,9 +10,10 @@ import { selectiveMirroring } from './selective-mirroring/step.js';
 import { swapRecovery } from './swap-recovery/step.js';
 import { ttlPolarization } from './ttl-polarization/step.js';
 
-/** Every policy of this package, for tools that list or document them. */
+/** Every policy of this package, and the group that composes five of them, for tools that list or document them. */
 export const policies = [
   applianceUpgrade,
+  consistencyGroup,
   latencyFailback,
   mediatorFallback,
   plannedFailover,

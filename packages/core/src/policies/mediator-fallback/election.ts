@@ -71,9 +71,17 @@ export function wantedModel(state: MediatorFallbackState): WantedModel | undefin
   if (reliable !== undefined) return useMediator(state, reliable);
   if (model.kind !== 'preElected') return undefined;
   const isUnfit = !state.inSync.includes(model.node) || !isFit(factsOf(state, model.node));
-  const best = electBest(state);
-  if (!isUnfit || best === undefined || best === model.node) return undefined;
+  const { preference } = state;
+  // Whoever is preferred since then goes first, once it takes part and is fit.
+  const isOvertaken =
+    preference !== undefined &&
+    preference !== model.node &&
+    state.inSync.includes(preference) &&
+    isFit(factsOf(state, preference));
+  const best = isUnfit ? electBest(state) : isOvertaken ? preference : undefined;
+  if (best === undefined || best === model.node) return undefined;
   const next = { kind: 'preElected', node: best } as const;
+  if (!isUnfit) return { model: next, because: { kind: 'preference-moved', node: model.node, next } };
   return { model: next, because: { kind: 'elected-unfit', node: model.node, next } };
 }
 

@@ -37,6 +37,7 @@ export type MediatorFallbackReason =
     }
   | { readonly kind: 'mediator-back'; readonly mediator: string; readonly members: readonly string[] }
   | { readonly kind: 'elected-unfit'; readonly node: string; readonly next: FaultResponseModel }
+  | { readonly kind: 'preference-moved'; readonly node: string; readonly next: FaultResponseModel }
   | { readonly kind: 'unfinished'; readonly version: number }
   | {
       readonly kind: 'proposed';
@@ -133,6 +134,8 @@ const say = explainWith<MediatorFallbackReason>({
     `mediator ${it.mediator} is down for ${it.members.join(', ')}, so ${modelWords(it.next)} is to stand in`,
   'mediator-back': (it) =>
     `mediator ${it.mediator} is reliable for ${it.members.join(', ')}, so it is to decide again`,
+  'preference-moved': (it) =>
+    `Member ${it.node} is elected and another one is preferred now, so ${modelWords(it.next)} is to take its place`,
   'elected-unfit': (it) =>
     `member ${it.node} was elected and is unhealthy or not complete, so ${modelWords(it.next)} is to stand in`,
   unfinished: (it) => `version ${it.version} may have been agreed on, so it is finished before anything else`,
