@@ -28,7 +28,10 @@ function simulate(
   return { serves, pauseMs: new Map(serves.map((id) => [id, (openSince.get(id) ?? 0) - startedAt])) };
 }
 
-describe.each(Object.keys(bases))('from "%s"', (name) => {
+/** Every pair of faults with HOLDFAST_RUNS; otherwise every third, others from each base. Single faults are always all asked about. */
+const stride = process.env['HOLDFAST_RUNS'] === undefined ? 3 : 1;
+
+describe.each(Object.keys(bases).map((name, index) => [name, index] as const))('from "%s"', (name, index) => {
   const make = bases[name];
   if (make === undefined) throw new Error(name);
   const first = make();
@@ -36,7 +39,7 @@ describe.each(Object.keys(bases))('from "%s"', (name) => {
   const all: (readonly GroupFault[])[] = [
     [],
     ...singleFaultsOf(state).map((one) => [one]),
-    ...doubleFaultsOf(state),
+    ...doubleFaultsOf(state).filter((_pair, place) => (place + index) % stride === 0),
   ];
 
   test(`${String(all.length)} faults: the answer is what the real step then does`, () => {

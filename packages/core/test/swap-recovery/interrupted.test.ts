@@ -15,6 +15,7 @@ const none = {
 const sick = {
   kind: 'health-reported',
   site: 'first',
+  report: 'open',
   codeClass: 'C3',
   token: 't',
   severity: 'acute',
