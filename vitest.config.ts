@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** Pure functions leave nothing behind: their tests may share the modules that one of them has loaded. */
+const pure = new Set(['core']);
 const packages = readdirSync(`${root}packages`);
 
 // Tests read the sources of every package, so that a change in one room is seen by all others without a build.
@@ -15,10 +18,17 @@ const alias = packages.map((name) => ({
 export default defineConfig({
   resolve: { alias },
   test: {
+    // One worker less than there are processors, the default, leaves half of a machine with two of them idle.
+    maxWorkers: '100%',
     projects: [
       ...packages.map((name) => ({
         extends: true as const,
-        test: { name, root: `${root}packages/${name}`, include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
+        test: {
+          name,
+          root: `${root}packages/${name}`,
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          isolate: !pure.has(name),
+        },
       })),
       {
         extends: true as const,
