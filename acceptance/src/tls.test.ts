@@ -70,15 +70,20 @@ describe('a cluster over TCP with certificates on every link', () => {
         .slice(since)
         .some((line) => line.source === source && /refused/.test(line.kind) && reason.test(line.text)),
     );
+  const goesOn = async (more: number): Promise<void> => {
+    const { writes } = host;
+    await cluster.until('the host goes on', () => host.failure !== undefined || host.writes > writes + more);
+    if (host.failure !== undefined) throw host.failure;
+  };
   /** Whatever is tried meanwhile: the modes and the epoch stay, and the host's writes go on. */
   const unmoved = async (attempt: () => Promise<void>): Promise<void> => {
+    await cluster.mirrored();
     const before = await standing();
     const changes = cluster.modeChanges.filter(({ nodeId }) =>
       nodeIds.some((node) => node === nodeId),
     ).length;
     await attempt();
-    const { writes } = host;
-    await cluster.until('the host goes on', () => host.writes > writes + 2);
+    await goesOn(2);
     expect(await standing()).toEqual(before);
     expect(cluster.modeChanges.filter(({ nodeId }) => nodeIds.some((node) => node === nodeId))).toHaveLength(
       changes,
@@ -201,12 +206,12 @@ describe('a cluster over TCP with certificates on every link', () => {
   });
 
   itNeeding({ programs }, 'loses a node, and QEMU at the initiator notices nothing', async () => {
+    await cluster.mirrored();
     const victim = await cluster.sequencer();
     const other = victim === 'north' ? 'south' : 'north';
-    const { writes } = host;
     await cluster.kill(victim);
     await cluster.servesAlone(other);
-    await cluster.until('the host goes on', () => host.writes > writes + 10);
+    await goesOn(10);
     await cluster.run(victim);
     await cluster.mirrored();
     await host.stopLoad();

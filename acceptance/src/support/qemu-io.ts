@@ -11,6 +11,9 @@ export class QemuIo {
   private readonly patterns = new Map<number, number>();
   private stopping = false;
   private working: Promise<void> | undefined;
+  private asking: Promise<void> = Promise.resolve();
+  /** What ended the load before its time. */
+  failure: Error | undefined;
   writes = 0;
   longestAnswerMs = 0;
 
@@ -46,7 +49,9 @@ export class QemuIo {
       for (let turn = 0; !this.stopping; turn += 1) await this.write(turn % regions, 1 + (turn % 251));
     };
     this.working = work();
-    this.working.catch(() => undefined);
+    this.working.catch((error: unknown) => {
+      this.failure = error instanceof Error ? error : new Error(String(error));
+    });
   }
 
   /** @throws Error when a write failed. */
@@ -66,7 +71,17 @@ export class QemuIo {
     return this.running[Symbol.asyncDispose]();
   }
 
-  private async ask(command: string, answer: RegExp): Promise<void> {
+  /**
+   * One command at a time. Of two lines that arrive together `qemu-io` takes both out of the pipe, does the first, and then waits for
+   * the pipe to become readable again: the second stays in its buffer until somebody types a third.
+   */
+  private ask(command: string, answer: RegExp): Promise<void> {
+    const asked = this.asking.then(() => this.askNow(command, answer));
+    this.asking = asked.catch(() => undefined);
+    return asked;
+  }
+
+  private async askNow(command: string, answer: RegExp): Promise<void> {
     const answers = (): number => this.printed.match(answer)?.length ?? 0;
     const before = answers();
     const askedAt = performance.now();
