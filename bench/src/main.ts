@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     // Several names may lead to one volume; filling it twice harms nobody.
     for (const { uri } of contenders) await fill(fio, uri, wanted.sizeBytes);
     console.log(
-      `${cpus().length} processors, load ${loadavg()[0]?.toFixed(1) ?? '?'} at the start; ${wanted.rounds} rounds of ${wanted.seconds} s`,
+      `${cpus().length} processors, load ${loadavg()[0]?.toFixed(1) ?? '?'} at the start; ${wanted.rounds} rounds of ${wanted.seconds} s, after ${wanted.warmSeconds} s that do not count`,
     );
     for (const load of wanted.cases) console.log(await runCase(fio, load, contenders, wanted));
     await reportMemory(contenders);
@@ -51,6 +51,9 @@ async function runCase(
   contenders: readonly Contender[],
   wanted: BenchArguments,
 ): Promise<string> {
+  // What runs for months is not measured while it is still being compiled. Each gets the same.
+  if (wanted.warmSeconds > 0)
+    for (const { uri } of contenders) await runFio(fio, uri, load, wanted.warmSeconds);
   const samples = new Map<string, Measurement[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < wanted.rounds; round += 1) {
     const order = contenders.map((_, index) => contenders[(index + round) % contenders.length]);
