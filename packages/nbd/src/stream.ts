@@ -4,6 +4,14 @@ export interface ByteStreamHandler {
   readonly copiesData?: boolean;
   /** Bytes in order. Unless `copiesData` says otherwise the chunk belongs to the handler and is not written to again. */
   data(chunk: Uint8Array): void;
+  /**
+   * Memory into which the very next bytes are to be read, if that is known already: not more than belongs there. A stream that
+   * can do so asks before each read, and then calls `landed` instead of `data`. Whatever was named stays untouched by others until
+   * then, also when it is no longer wanted. Optional.
+   */
+  landing?(): Uint8Array | undefined;
+  /** So many bytes lie at the beginning of what `landing` named. */
+  landed?(lengthBytes: number): void;
   /** There is room again after `write` returned false. */
   drain(): void;
   /** The other side will send nothing more. Writing is still possible. */

@@ -7,6 +7,7 @@ import type { NbdBackend, NbdReadBuffer } from '../src/server/types.js';
 import { pattern, same } from './support/bytes.js';
 import { settle } from './support/clock.js';
 import { exported } from './support/exports.js';
+import { landings } from './support/pair.js';
 import { World } from './support/world.js';
 
 const KIB = 1024;
@@ -223,5 +224,7 @@ describe('any mixture of requests', () => {
       ),
       { numRuns: 60 },
     );
+    // Most of what is larger than a piece is read to where it belongs.
+    expect(landings.bytes).toBeGreaterThan(1024 * 1024);
   }, 30_000);
 });

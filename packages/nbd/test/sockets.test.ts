@@ -9,6 +9,7 @@ import { inheritedSockets } from '../src/node/activation.js';
 import { connectNbd } from '../src/node/connect.js';
 import { createNbdServer, type NodeNbdServer } from '../src/node/server.js';
 import { SocketStream } from '../src/node/socket-stream.js';
+import type { NbdBackend } from '../src/server/types.js';
 import { pattern, same } from './support/bytes.js';
 import { RawClient } from './support/raw-client.js';
 
@@ -37,6 +38,37 @@ async function rawSocket(): Promise<Socket> {
   await new Promise((resolve) => socket.once('connect', resolve));
   return socket;
 }
+
+describe('the payload of a large write', () => {
+  it('is read straight into the memory that the backend gets, and that memory is used again', async () => {
+    const disk = memoryExport({ sizeBytes: 4 * MIB });
+    const buffers = new Set<unknown>();
+    server = createNbdServer({
+      exports: [
+        {
+          ...disk,
+          open: async (session) => {
+            const backend = await disk.open(session);
+            const write: NbdBackend['write'] = (offsetBytes, data, options) => {
+              buffers.add(data.buffer);
+              return backend.write(offsetBytes, data, options);
+            };
+            return { ...backend, write };
+          },
+        },
+      ],
+    });
+    await server.listen({ socketPath });
+    const client = await connectNbd({ socketPath });
+    for (let count = 0; count < 40; count += 1) {
+      const data = pattern(300_000, count);
+      await client.write(1_000, data);
+      expect(same(await client.read(1_000, 300_000), data)).toBe(true);
+    }
+    await client.close();
+    expect(buffers.size).toBeLessThanOrEqual(8);
+  });
+});
 
 describe('a Unix socket', () => {
   it('is for its owner alone', async () => {

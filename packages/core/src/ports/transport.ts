@@ -4,6 +4,14 @@ import type { CallOptions } from './abort.js';
 export interface ByteStreamHandler {
   /** Bytes in the order they were sent. The chunk belongs to the handler. */
   data(chunk: Uint8Array): void;
+  /**
+   * Memory into which the very next bytes are to be read, if that is known already: not more than belongs there. A stream that
+   * can do so asks before each read, and then calls `landed` instead of `data`. Whatever was named stays untouched by others until
+   * then, also when it is no longer wanted. Optional.
+   */
+  landing?(): Uint8Array | undefined;
+  /** So many bytes lie at the beginning of what `landing` named. */
+  landed?(lengthBytes: number): void;
   /** `write` may be called again without limit. */
   drain(): void;
   /** The other side has said that it sends no more. */

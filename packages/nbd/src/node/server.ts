@@ -7,6 +7,7 @@ import { NbdServer } from '../server/server.js';
 import { inheritedSockets } from './activation.js';
 import { systemClock } from './clock.js';
 import { KEEP_ALIVE_MS } from './connect.js';
+import { readingInto, ReceiveMemory } from './receive-memory.js';
 import { SocketStream } from './socket-stream.js';
 
 /** Options of `createNbdServer`: those of `NbdServer`, with the system's clock by default. */
@@ -49,11 +50,11 @@ export type NbdListenAddress =
 /** An NBD server with listening sockets. */
 export class NodeNbdServer implements AsyncDisposable {
   readonly protocol: NbdServer;
-  readonly #tlsRequired: boolean;
+  readonly #tls: 'none' | 'offered' | 'required';
   readonly #listeners = new Set<Server>();
 
   constructor(options: NodeNbdServerOptions) {
-    this.#tlsRequired = options.tls?.required === true;
+    this.#tls = options.tls === undefined ? 'none' : options.tls.required ? 'required' : 'offered';
     this.protocol = new NbdServer({
       clock: systemClock,
       allocate: (lengthBytes) => Buffer.allocUnsafeSlow(lengthBytes),
@@ -66,7 +67,7 @@ export class NodeNbdServer implements AsyncDisposable {
   async listen(where: NbdListenOptions): Promise<readonly NbdListenAddress[]> {
     if ('socketPath' in where) return [await this.#listenUnix(where.socketPath)];
     if ('activation' in where) return this.#listenInherited();
-    if (!this.#tlsRequired && where.allowPlaintext !== true) {
+    if (this.#tls !== 'required' && where.allowPlaintext !== true) {
       throw new NbdError(
         'CONFIG',
         `refusing to listen on ${where.host}:${where.port} without TLS: give tls with required: true, or say allowPlaintext`,
@@ -119,8 +120,10 @@ export class NodeNbdServer implements AsyncDisposable {
   }
 
   #makeListener(): Server {
-    const server = createServer(LISTENER_OPTIONS, (socket) => {
-      this.protocol.accept(new SocketStream(socket, remoteName(socket)));
+    const plain = this.#tls === 'none';
+    const server = createServer({ ...LISTENER_OPTIONS, pauseOnConnect: plain }, (socket) => {
+      // TLS has memory of its own, whoever reads below it.
+      this.protocol.accept(plain ? plainStream(socket) : new SocketStream(socket, remoteName(socket)));
     });
     this.#listeners.add(server);
     return server;
@@ -130,6 +133,15 @@ export class NodeNbdServer implements AsyncDisposable {
 /** A server that listens on Unix sockets, TCP with TLS, or sockets passed in by systemd. */
 export function createNbdServer(options: NodeNbdServerOptions): NodeNbdServer {
   return new NodeNbdServer(options);
+}
+
+function plainStream(accepted: Socket): SocketStream {
+  const memory = new ReceiveMemory();
+  const remote = remoteName(accepted);
+  const socket = readingInto(accepted, memory, (lengthBytes) => stream.received(lengthBytes));
+  const stream = new SocketStream(socket, remote, socket, socket === accepted ? undefined : memory);
+  socket.resume();
+  return stream;
 }
 
 function remoteName(socket: Socket): string {

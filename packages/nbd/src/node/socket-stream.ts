@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ByteStream, ByteStreamHandler } from '../stream.js';
+import type { ReceiveMemory } from './receive-memory.js';
 import { ReleasedMemory } from './released-memory.js';
 
 /** Bytes waiting in the socket beyond which `write` asks to wait. */
@@ -13,19 +14,25 @@ export class SocketStream implements ByteStream {
   readonly remote: string;
   readonly #socket: Socket;
   readonly #carrier: Socket;
-  readonly #memory = new ReleasedMemory();
+  readonly #released = new ReleasedMemory();
+  readonly #memory: ReceiveMemory | undefined;
   #handler: ByteStreamHandler | undefined;
   #early: Uint8Array[] = [];
   #earlyEnd = false;
   #closed: { error: Error | undefined } | undefined;
   #error: Error | undefined;
-  #released = false;
+  #givenAway = false;
+  #paused = false;
 
-  /** @param carrier - for TLS: the plain socket below, which is the one that can be reset. */
-  constructor(socket: Socket, remote: string, carrier: Socket = socket) {
+  /**
+   * @param carrier - for TLS: the plain socket below, which is the one that can be reset.
+   * @param memory - what the socket reads into, when it calls `received` and not its listeners.
+   */
+  constructor(socket: Socket, remote: string, carrier: Socket = socket, memory?: ReceiveMemory) {
     this.#socket = socket;
     this.#carrier = carrier;
     this.remote = remote;
+    this.#memory = memory;
     socket.on('data', this.#onData);
     socket.on('drain', this.#onDrain);
     socket.on('end', this.#onEnd);
@@ -36,6 +43,7 @@ export class SocketStream implements ByteStream {
   attach(handler: ByteStreamHandler): void {
     const first = this.#handler === undefined;
     this.#handler = handler;
+    this.#memory?.attach(handler);
     if (!first) return;
     for (const chunk of this.#early.splice(0)) handler.data(chunk);
     if (this.#earlyEnd) handler.end();
@@ -58,18 +66,35 @@ export class SocketStream implements ByteStream {
     this.#onData(this.#handler?.copiesData === true ? bytes : bytes.slice());
   }
 
+  /**
+   * So many bytes were read into the memory that this stream was made with.
+   *
+   * @returns whether to read on: a socket that was paused while it was about to be resumed reads all the same.
+   */
+  received(lengthBytes: number): boolean {
+    const chunk = this.#memory?.received(lengthBytes);
+    if (chunk !== undefined) this.#onData(chunk);
+    return !this.#paused;
+  }
+
   giveBack(chunk: Uint8Array): void {
+    if (this.#memory !== undefined) {
+      this.#memory.giveBack(chunk);
+      return;
+    }
     const { buffer } = chunk;
     // A buffer of which the chunk is only a part may hold something of somebody else.
     if (chunk.byteLength < SMALLEST_GIVEN_BACK_BYTES || chunk.byteLength !== buffer.byteLength) return;
-    if (buffer instanceof ArrayBuffer) this.#memory.release(buffer);
+    if (buffer instanceof ArrayBuffer) this.#released.release(buffer);
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#socket.resume();
   }
 
@@ -87,7 +112,7 @@ export class SocketStream implements ByteStream {
 
   /** Gives the socket away: this object hears and says no more. */
   release(): Socket {
-    this.#released = true;
+    this.#givenAway = true;
     this.#socket.off('data', this.#onData);
     this.#socket.off('drain', this.#onDrain);
     this.#socket.off('end', this.#onEnd);
@@ -114,7 +139,7 @@ export class SocketStream implements ByteStream {
   };
 
   readonly #onClose = (): void => {
-    if (this.#released) return;
+    if (this.#givenAway) return;
     this.#closed = { error: this.#error };
     this.#handler?.close(this.#error);
   };

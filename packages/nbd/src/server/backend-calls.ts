@@ -13,14 +13,23 @@ export class BackendCalls {
   readonly #owner: CallOwner;
   readonly #account: BudgetAccount;
   readonly #pool: BufferPool;
+  readonly #unpinned: (chunk: Uint8Array) => void;
   readonly #idle: BackendCall[] = [];
   #outstanding = 0;
 
-  constructor(backend: NbdBackend, owner: CallOwner, account: BudgetAccount, pool: BufferPool) {
+  /** @param unpinned - hears of a received chunk from which no call writes any more. */
+  constructor(
+    backend: NbdBackend,
+    owner: CallOwner,
+    account: BudgetAccount,
+    pool: BufferPool,
+    unpinned: (chunk: Uint8Array) => void,
+  ) {
     this.#backend = backend;
     this.#owner = owner;
     this.#account = account;
     this.#pool = pool;
+    this.#unpinned = unpinned;
   }
 
   get outstanding(): number {
@@ -42,7 +51,10 @@ export class BackendCalls {
     const { pin, pooled } = call;
     if (pin !== undefined) {
       pin.users -= 1;
-      if (pin.users === 0) this.#account.give(pin.chunk.byteLength);
+      if (pin.users === 0) {
+        this.#account.give(pin.chunk.buffer.byteLength);
+        this.#unpinned(pin.chunk);
+      }
       call.pin = undefined;
     }
     if (pooled !== undefined) {

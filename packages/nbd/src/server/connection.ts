@@ -83,6 +83,14 @@ export class Connection implements ByteStreamHandler, HandshakeHost, Transmissio
     else if (!this.#upgrading) this.#handshake.data(chunk);
   }
 
+  landing(): Uint8Array | undefined {
+    return this.#serving ? this.#transmission?.landing() : undefined;
+  }
+
+  landed(lengthBytes: number): void {
+    this.#transmission?.landed(lengthBytes);
+  }
+
   drain(): void {
     this.#transmission?.drain();
   }

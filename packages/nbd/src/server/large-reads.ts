@@ -6,6 +6,17 @@ import type { ReplyDesk } from './reply-desk.js';
 import type { ReplyWriter } from './replies.js';
 import type { SliceSink, Work } from './work.js';
 
+/** The size of the slices that a READ of so many bytes is done in, paid for; 0 when there is no room. */
+export function affordableSlice(
+  account: BudgetAccount,
+  lengthBytes: number,
+  fullBytes: number,
+  guaranteedBytes: number,
+): number {
+  if (lengthBytes > fullBytes && account.tryTake(fullBytes)) return fullBytes;
+  return lengthBytes > guaranteedBytes && account.tryTake(guaranteedBytes) ? guaranteedBytes : 0;
+}
+
 /** What large reads report to their connection. */
 export interface LargeReadsOwner {
   /** Something was gathered for the output, or a request ended. */

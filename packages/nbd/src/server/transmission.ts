@@ -5,7 +5,7 @@ import { NbdError, wireErrorNumber } from '../errors.js';
 import type { ByteStream } from '../stream.js';
 import { BackendCalls } from './backend-calls.js';
 import type { BudgetAccount, NbdBudgetWaiter } from './budget.js';
-import { LargeReads, type LargeReadsOwner } from './large-reads.js';
+import { affordableSlice, LargeReads, type LargeReadsOwner } from './large-reads.js';
 import { guaranteedSliceBytes } from './limits.js';
 import { WriteBatcher } from '../output/write-batcher.js';
 import { ReplyDesk } from './reply-desk.js';
@@ -69,13 +69,17 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
     this.#tools = tools;
     this.#guaranteedBytes = guaranteedSliceBytes(tools.limits);
     this.#outbox = new WriteBatcher(stream, tools.slabs, (chargedBytes) => {
-      this.#batchLeft(chargedBytes);
+      if (chargedBytes > 0) account.give(chargedBytes);
+      if (this.#paused || this.#waitsForBudget) this.#schedule();
     });
     const replies = new ReplyWriter(this.#outbox, rules.structured);
     this.#desk = new ReplyDesk(replies, (work) => {
       this.#works.retire(work);
     });
-    this.#calls = new BackendCalls(backend, this, account, tools.buffers);
+    this.#calls = new BackendCalls(backend, this, account, tools.buffers, (chunk) => {
+      // What is still being read may be asked for again.
+      if (chunk !== this.#queue.head) stream.giveBack?.(chunk);
+    });
     this.#largeReads = new LargeReads(this.#outbox, replies, this.#desk, this.#calls, account, this);
     const sizes = { fullBytes: tools.limits.maxSliceBytes, guaranteedBytes: this.#guaranteedBytes };
     this.#intake = new WriteIntake(account, tools.buffers, this, sizes);
@@ -84,6 +88,19 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
   data(chunk: Uint8Array): void {
     if (this.#noMoreRequests || this.#gone) return;
     this.#queue.push(chunk);
+    this.#pump();
+    this.#flush();
+  }
+
+  /** Where the next bytes belong, when they are the payload of a WRITE and nothing else comes before them. */
+  landing(): Uint8Array | undefined {
+    if (this.#noMoreRequests || this.#gone || this.#queue.length > 0) return undefined;
+    return this.#intake.landing();
+  }
+
+  landed(lengthBytes: number): void {
+    if (this.#gone) return;
+    this.#intake.landed(lengthBytes);
     this.#pump();
     this.#flush();
   }
@@ -180,15 +197,16 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
   #receive(): boolean {
     const work = this.#intake.work;
     const progress = this.#intake.advance(this.#queue);
-    if (progress === 'needs-budget') this.#waitForBudget();
+    if (progress === 'needs-budget') return this.#waitForBudget();
     if (progress !== 'done') return false;
     if (work !== undefined && work.calls === 0) this.#desk.finish(work);
     return true;
   }
 
-  #waitForBudget(): void {
+  #waitForBudget(): false {
     this.#waitsForBudget = true;
     this.#account.budget.addWaiter(this);
+    return false;
   }
 
   /** Stops and restarts the socket, and notices when everything is done. */
@@ -242,14 +260,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
       this.#calls.read(this.#calls.take(work), work.offsetBytes, length);
       return true;
     }
-    let slice = 0;
-    if (length > maxSliceBytes && this.#account.tryTake(maxSliceBytes)) slice = maxSliceBytes;
-    else if (length > this.#guaranteedBytes && this.#account.tryTake(this.#guaranteedBytes))
-      slice = this.#guaranteedBytes;
-    if (slice === 0) {
-      this.#waitForBudget();
-      return false;
-    }
+    const slice = affordableSlice(this.#account, length, maxSliceBytes, this.#guaranteedBytes);
+    if (slice === 0) return this.#waitForBudget();
     this.#largeReads.start(work, slice);
     return true;
   }
@@ -296,9 +308,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
       this.cutOff(error.message);
       return;
     }
-    if (slice !== undefined) {
-      slice.sliceRead(undefined, error);
-    } else {
+    if (slice !== undefined) slice.sliceRead(undefined, error);
+    else {
       if (work.error === 0) work.error = wireErrorNumber(error);
       if (work.command === Command.read) this.#account.give(lengthBytes);
       if (work.command !== Command.write) this.#desk.finish(work);
@@ -318,11 +329,8 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
       this.#account.give(lengthBytes);
       work.error = wireErrorNumber(error);
       this.#desk.finish(work);
-    } else if (slice !== undefined) {
-      slice.sliceRead(buffer, undefined);
-    } else {
-      this.#desk.read(work, buffer);
-    }
+    } else if (slice !== undefined) slice.sliceRead(buffer, undefined);
+    else this.#desk.read(work, buffer);
   }
 
   /** A WRITE may finish its calls while its own payload is still being taken in: the intake answers then. */
@@ -350,8 +358,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
     this.#owner.transmissionFailed(reason, because);
   }
 
-  // ---- turns ----------------------------------------------------------------------------------------------------
-
   readonly #turn = (): void => {
     this.#turnPending = false;
     if (this.#gone) return;
@@ -377,11 +383,6 @@ export class Transmission implements CallOwner, SliceTaker, LargeReadsOwner, Nbd
 
   #flush(): void {
     if (!this.#gone) this.#send();
-  }
-
-  #batchLeft(chargedBytes: number): void {
-    if (chargedBytes > 0) this.#account.give(chargedBytes);
-    if (this.#paused || this.#waitsForBudget) this.#schedule();
   }
 
   #abandonIntake(): void {

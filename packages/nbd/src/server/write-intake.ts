@@ -24,6 +24,9 @@ export interface SliceSizes {
   readonly guaranteedBytes: number;
 }
 
+/** Reading less than this straight to where it belongs is not worth the words. */
+const SMALLEST_LANDING_BYTES = 4 * 1024;
+
 /** Cuts `lengthBytes` from `offsetBytes` so that the next slice begins on a multiple of the slice size. */
 export function sliceLength(offsetBytes: number, lengthBytes: number, sliceBytes: number): number {
   if (lengthBytes <= sliceBytes) return lengthBytes;
@@ -47,6 +50,8 @@ export class WriteIntake {
   #buffer: Uint8Array | undefined;
   #sliceBytes = 0;
   #receivedBytes = 0;
+  /** The stream may read into the buffer, now or at any later moment until the slice is full. */
+  #lent = false;
   #pin: ChunkPin | undefined;
 
   constructor(account: BudgetAccount, pool: BufferPool, taker: SliceTaker, sizes: SliceSizes) {
@@ -95,13 +100,36 @@ export class WriteIntake {
     }
   }
 
+  /** Where the next bytes of the payload belong. They are paid for. */
+  landing(): Uint8Array | undefined {
+    const work = this.#work;
+    if (work === undefined || this.#skipBytes > 0) return undefined;
+    if (this.#buffer === undefined) {
+      if (work.error !== 0 || this.#remainingBytes < SMALLEST_LANDING_BYTES || !this.#reserve())
+        return undefined;
+    }
+    if (this.#buffer === undefined || this.#sliceBytes - this.#receivedBytes < SMALLEST_LANDING_BYTES)
+      return undefined;
+    this.#lent = true;
+    return this.#buffer.subarray(this.#receivedBytes, this.#sliceBytes);
+  }
+
+  /** So many bytes lie where `landing` said. They may come after nobody wants them any more. */
+  landed(lengthBytes: number): void {
+    const work = this.#work;
+    if (work === undefined || !this.#lent) return;
+    this.#receivedBytes += lengthBytes;
+    this.#handIfFull(work);
+  }
+
   /** The connection is gone: gives back what a half-received slice holds. */
   abandon(): Work | undefined {
     const work = this.#work;
     if (this.#buffer !== undefined) {
       this.#account.give(pooledBytes(this.#sliceBytes));
-      this.#pool.put(this.#buffer);
+      if (!this.#lent) this.#pool.put(this.#buffer);
       this.#buffer = undefined;
+      this.#lent = false;
     }
     this.#work = undefined;
     this.#remainingBytes = 0;
@@ -116,7 +144,7 @@ export class WriteIntake {
     if (chunk === undefined || queue.contiguous < size) return false;
     let pin = this.#pin;
     if (pin === undefined || pin.chunk !== chunk || pin.users === 0) {
-      if (!this.#account.tryTake(chunk.byteLength)) return false;
+      if (!this.#account.tryTake(chunk.buffer.byteLength)) return false;
       if (pin?.chunk !== chunk) pin = new ChunkPin(chunk);
       this.#pin = pin;
     }
@@ -145,8 +173,14 @@ export class WriteIntake {
       this.#receivedBytes,
       this.#sliceBytes - this.#receivedBytes,
     );
-    if (this.#receivedBytes < this.#sliceBytes) return false;
+    return this.#handIfFull(work);
+  }
+
+  #handIfFull(work: Work): boolean {
+    const buffer = this.#buffer;
+    if (buffer === undefined || this.#receivedBytes < this.#sliceBytes) return false;
     this.#buffer = undefined;
+    this.#lent = false;
     const data = buffer.byteLength === this.#sliceBytes ? buffer : buffer.subarray(0, this.#sliceBytes);
     this.#hand(work, data, undefined, buffer, pooledBytes(this.#sliceBytes));
     return true;

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { type ParsedAddress, formatTcp, isLoopback } from './address.js';
 import { codeOf, mapSocketError } from './socket-errors.js';
 import { serverSecurity } from './socket-security.js';
+import { readingInto, ReceiveMemory } from './receive-memory.js';
 import { SocketStream } from './socket-stream.js';
 import type { TransportSettings } from './socket-settings.js';
 
@@ -71,7 +72,14 @@ function acceptor(
       : formatTcp(remoteAddress, remotePort ?? 0);
   };
   if (security === undefined) {
-    return (carrier) => accepted(new SocketStream(carrier, { remote: nameOf(carrier), highWaterMarkBytes }));
+    return (carrier) => {
+      const remote = nameOf(carrier);
+      const memory = new ReceiveMemory();
+      const socket = readingInto(carrier, memory, (lengthBytes) => stream.received(lengthBytes));
+      const owned = socket === carrier ? undefined : memory;
+      const stream = new SocketStream(socket, { remote, highWaterMarkBytes, memory: owned });
+      accepted(stream);
+    };
   }
 
   const proof = serverSecurity(security, settings.handshakeTimeoutMs);

@@ -1,6 +1,7 @@
 import { type ByteStream, type ByteStreamHandler, type StreamIdentity } from '@holdfast/core';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { ReceiveMemory } from './receive-memory.js';
 import { ReleasedMemory } from './released-memory.js';
 import { mapSocketError } from './socket-errors.js';
 
@@ -8,6 +9,8 @@ export interface SocketStreamOptions {
   readonly remote: string;
   readonly identity?: StreamIdentity;
   readonly highWaterMarkBytes: number;
+  /** What the socket reads into, when it calls `received` and not its listeners. */
+  readonly memory?: ReceiveMemory | undefined;
 }
 
 /** Chunks that leave in one system call. */
@@ -35,7 +38,8 @@ export class SocketStream implements ByteStream {
   private readonly socket: Socket;
   private readonly highWaterMarkBytes: number;
   private readonly canReset: boolean;
-  private readonly memory = new ReleasedMemory();
+  private readonly released = new ReleasedMemory();
+  private readonly memory: ReceiveMemory | undefined;
   private handler: ByteStreamHandler | undefined;
   private readonly sent: Batch[] = [];
   private batch: Batch | undefined;
@@ -49,11 +53,12 @@ export class SocketStream implements ByteStream {
   private gone = false;
   private closeTold = false;
 
-  /** The socket must be connected, made with `allowHalfOpen`, and not read from before. */
+  /** The socket must be connected, made with `allowHalfOpen`, and not read from before; one with a memory stands still. */
   constructor(socket: Socket, options: SocketStreamOptions) {
     this.socket = socket;
     this.remote = options.remote;
     if (options.identity !== undefined) this.identity = options.identity;
+    this.memory = options.memory;
     this.highWaterMarkBytes = options.highWaterMarkBytes;
     // Only plain TCP knows a reset. Under TLS, resetting the socket below crashes the process when writes are pending.
     this.canReset = !(socket instanceof TLSSocket) && socket.remotePort !== undefined;
@@ -67,6 +72,7 @@ export class SocketStream implements ByteStream {
   attach(handler: ByteStreamHandler): void {
     const first = this.handler === undefined;
     this.handler = handler;
+    this.memory?.attach(handler);
     if (!first) return;
     if (!this.paused) this.socket.resume();
     if (this.gone) process.nextTick(() => this.tellClose());
@@ -119,11 +125,26 @@ export class SocketStream implements ByteStream {
     return Buffer.allocUnsafeSlow(lengthBytes);
   }
 
+  /**
+   * So many bytes were read into the memory that this stream was made with.
+   *
+   * @returns whether to read on: a socket that was paused while it was about to be resumed reads all the same.
+   */
+  received(lengthBytes: number): boolean {
+    const chunk = this.memory?.received(lengthBytes);
+    if (chunk !== undefined) this.handler?.data(chunk);
+    return !this.paused;
+  }
+
   giveBack(chunk: Uint8Array): void {
+    if (this.memory !== undefined) {
+      this.memory.giveBack(chunk);
+      return;
+    }
     const { buffer } = chunk;
     // A buffer of which the chunk is only a part may hold something of somebody else.
     if (chunk.length < SMALLEST_GIVEN_BACK_BYTES || chunk.length !== buffer.byteLength) return;
-    if (buffer instanceof ArrayBuffer) this.memory.release(buffer);
+    if (buffer instanceof ArrayBuffer) this.released.release(buffer);
   }
 
   pause(): void {

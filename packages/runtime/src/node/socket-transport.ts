@@ -13,6 +13,7 @@ import { connect as connectTls } from 'node:tls';
 import { type ParsedAddress, isLoopback, parseAddress } from './address.js';
 import { mapSocketError } from './socket-errors.js';
 import { listenOn } from './socket-listener.js';
+import { ReceiveMemory } from './receive-memory.js';
 import { SocketStream } from './socket-stream.js';
 import { type LinkSecurity, checkSecurity, clientIdentity, clientSecurity } from './socket-security.js';
 import type { TransportSettings } from './socket-settings.js';
@@ -85,10 +86,24 @@ async function connect(
   const security = securityFor(settings, address, parsed);
   const { signal, deadlineMs } = call;
   if (signal?.aborted === true) throw aborted(address, signal.reason);
+  // TLS has memory of its own, whoever reads below it.
+  const memory = security === undefined ? new ReceiveMemory() : undefined;
+  let plain: SocketStream | undefined;
+  const options = {
+    allowHalfOpen: true,
+    ...(memory && {
+      onread: {
+        buffer: memory.next,
+        callback: (lengthBytes: number) => plain?.received(lengthBytes) ?? true,
+      },
+    }),
+  };
   const carrier =
     parsed.kind === 'unix'
-      ? connectSocket({ path: parsed.path, allowHalfOpen: true })
-      : connectSocket({ host: parsed.host, port: parsed.port, noDelay: true, allowHalfOpen: true });
+      ? connectSocket({ path: parsed.path, ...options })
+      : connectSocket({ host: parsed.host, port: parsed.port, noDelay: true, ...options });
+  // What comes before somebody listens stays in the system.
+  if (memory !== undefined) carrier.pause();
 
   return new Promise((resolve, reject) => {
     const end = guard();
@@ -124,12 +139,9 @@ async function connect(
       } else {
         end();
         carrier.off('error', fail);
-        resolve(
-          new SocketStream(carrier, {
-            remote: address,
-            highWaterMarkBytes: settings.highWaterMarkBytes,
-          }),
-        );
+        const { highWaterMarkBytes } = settings;
+        plain = new SocketStream(carrier, { remote: address, highWaterMarkBytes, memory });
+        resolve(plain);
       }
     });
   });

@@ -44,6 +44,10 @@ export class FrameStream {
       data: (chunk) => {
         this.receive(chunk);
       },
+      landing: () => (this.open ? this.parser.landing() : undefined),
+      landed: (lengthBytes) => {
+        if (this.open) this.guarded(() => this.parser.landed(lengthBytes));
+      },
       drain: () => {
         this.full = false;
       },
@@ -166,9 +170,12 @@ export class FrameStream {
   }
 
   private receive(chunk: Uint8Array): void {
-    if (!this.open) return;
+    if (this.open) this.guarded(() => this.parser.push(chunk));
+  }
+
+  private guarded(parse: () => void): void {
     try {
-      this.parser.push(chunk);
+      parse();
     } catch (error) {
       this.close(error instanceof Error ? error.message : String(error));
     }

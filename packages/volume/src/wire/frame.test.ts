@@ -47,4 +47,42 @@ describe('cutting bytes into frames', () => {
       { numRuns: 100 },
     );
   });
+
+  it('takes the rest of a payload where it said that it belongs', () => {
+    const large = fc.array(fc.constantFrom(0, 300, 5_000, 20_000), { minLength: 1, maxLength: 6 });
+    const largeCuts = fc.array(fc.integer({ min: 1, max: 9_000 }), { minLength: 1, maxLength: 20 });
+    let landedBytes = 0;
+    fc.assert(
+      fc.property(large, largeCuts, (lengths, pieces) => {
+        const bytes = encoded(lengths);
+        const ids: number[] = [];
+        const parser = new FrameParser(
+          (next) => {
+            ids.push(next.id);
+            expect(next.payload.length).toBe(lengths[next.id]);
+            expect(next.payload.every((byte) => byte === next.id + 1)).toBe(true);
+            next.giveBack?.();
+          },
+          (length) => new Uint8Array(length).fill(0xee),
+        );
+        for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+          const piece = bytes.slice(at, at + pieces[turn % pieces.length]!);
+          const landing = parser.landing();
+          if (landing === undefined) {
+            parser.push(piece);
+            at += piece.length;
+            continue;
+          }
+          const fits = piece.subarray(0, landing.length);
+          landing.set(fits);
+          parser.landed(fits.length);
+          landedBytes += fits.length;
+          at += fits.length;
+        }
+        expect(ids).toEqual(lengths.map((_, index) => index));
+      }),
+      { numRuns: 100 },
+    );
+    expect(landedBytes).toBeGreaterThan(100_000);
+  });
 });

@@ -161,6 +161,9 @@ function decodeHeader(view: DataView, at: number): Frame {
   };
 }
 
+/** Reading less than this straight to where it belongs is not worth the words. */
+const smallestLandingBytes = 4 * 1024;
+
 /** Cuts a stream of bytes into frames, however the bytes are split. A payload inside one chunk is not copied. */
 export class FrameParser {
   private readonly head = new Uint8Array(headerBytes);
@@ -209,6 +212,20 @@ export class FrameParser {
     if (this.viewsGiven === viewsBefore) this.giveBack?.(chunk);
   }
 
+  /** Where the next bytes belong, when they are the rest of a payload. */
+  landing(): Uint8Array | undefined {
+    if (this.open === undefined || this.body.length - this.bodyFilled < smallestLandingBytes)
+      return undefined;
+    return this.body.subarray(this.bodyFilled);
+  }
+
+  /** So many bytes lie where `landing` said. */
+  landed(lengthBytes: number): void {
+    if (this.open === undefined) return;
+    this.bodyFilled += lengthBytes;
+    this.foundIfWhole(this.open);
+  }
+
   private begin(view: DataView, chunk: Uint8Array, at: number): number {
     const magic = view.getUint32(0, true);
     if (magic !== wireMagic) {
@@ -245,19 +262,22 @@ export class FrameParser {
     const take = Math.min(this.body.length - this.bodyFilled, chunk.length - at);
     this.body.set(chunk.subarray(at, at + take), this.bodyFilled);
     this.bodyFilled += take;
-    if (this.bodyFilled === this.body.length) {
-      const { body } = this;
-      open.payload = body;
-      let given = false;
-      open.giveBack = () => {
-        // Twice would hand one memory to two frames.
-        if (!given) this.bodies.give(body);
-        given = true;
-      };
-      this.body = noPayload;
-      this.open = undefined;
-      this.found(open);
-    }
+    this.foundIfWhole(open);
     return take;
+  }
+
+  private foundIfWhole(open: Frame): void {
+    const { body } = this;
+    if (this.bodyFilled < body.length) return;
+    open.payload = body;
+    let given = false;
+    open.giveBack = () => {
+      // Twice would hand one memory to two frames.
+      if (!given) this.bodies.give(body);
+      given = true;
+    };
+    this.body = noPayload;
+    this.open = undefined;
+    this.found(open);
   }
 }
