@@ -20,6 +20,9 @@ export default defineConfig({
   test: {
     // One worker less than there are processors, the default, leaves half of a machine with two of them idle.
     maxWorkers: '100%',
+    // A machine that is busy with other things makes nothing wrong; a test that hangs is found all the same.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     projects: [
       ...packages.map((name) => ({
         extends: true as const,

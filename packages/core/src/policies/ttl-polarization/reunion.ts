@@ -147,6 +147,7 @@ export function proposalAt(state: PolarizationState, meeting: Meeting): Millis |
 export function proposalDueAt(state: PolarizationState): Millis | undefined {
   if (state.peer === undefined || state.operation !== undefined || state.saving !== undefined)
     return undefined;
+  if (state.mode === 'mirrored') return undefined;
   return proposalAt(state, reconcile(introduce(state), state.peer.introduction));
 }
 

@@ -17,6 +17,7 @@ import { persistRetryAt, retryPersistIfDue } from './persisted.js';
 import { meet, proposalDueAt } from './reunion.js';
 import type { PolarizationState } from './state.js';
 import { type Turn } from './turn.js';
+import type { NodeRecord } from './types.js';
 import { claimGivenUpAt, doDutyIfDue, dutyDueAt, giveUpClaimIfDue } from './witness.js';
 
 /** Everything that follows from the state and the time alone, in the order in which it matters. */
@@ -31,6 +32,7 @@ export function settle(turn: Turn): void {
   stopWithFailedLeg(turn);
   settleVerdict(turn);
   tellMode(turn);
+  const unmet = turn.state;
   meet(turn);
   openAloneIfDue(turn);
   askIfDue(turn);
@@ -39,21 +41,32 @@ export function settle(turn: Turn): void {
   offerIfSick(turn);
   stopWithFailedLeg(turn);
   giveUpHandoverIfDue(turn);
-  meet(turn);
+  if (turn.state !== unmet) meet(turn);
   requestIfDue(turn);
   doDutyIfDue(turn);
   tellHealthIfDue(turn);
   tellMode(turn);
 }
 
+/** A record never changes once it stands in a state, and every step asks twice. */
+const texts = new WeakMap<NodeRecord, string>();
+
+function textOf(record: NodeRecord): string {
+  const known = texts.get(record);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(record);
+  texts.set(record, text);
+  return text;
+}
+
 /** The peer decides by what this node says of itself: tell it every change, and once after every introduction. */
 function tellMode(turn: Turn): void {
   const { peer } = turn.state;
   if (peer === undefined) return;
-  const introduction = introduce(turn.state);
-  const { mode, record, asked } = introduction;
-  const told = JSON.stringify([mode, asked, record]);
+  const { mode, record, asked } = turn.state;
+  const told = `["${mode}",${String(asked !== undefined)},${textOf(record)}]`;
   if (peer.told === told) return;
+  const introduction = introduce(turn.state);
   turn.patch({ peer: { ...peer, told } });
   turn.send({ kind: 'mode-changed', introduction }, { kind: 'mode', mode, epoch: record.epoch });
 }

@@ -73,22 +73,23 @@ export class Turn {
   }
 
   end(): Step<PolarizationState, PolarizationEffect> {
-    const { peer, lease, witness, saving } = this.state;
-    return {
-      state: plain({
-        ...this.state,
-        peer: peer === undefined ? undefined : plain(peer),
-        saving: saving === undefined ? undefined : plain(saving),
-        lease: plain(lease),
-        witness: plain(witness),
-        unreached: plain(this.state.unreached),
-      }),
-      effects: this.effects,
-    };
+    const { peer, lease, witness, saving, unreached } = this.state;
+    let { state } = this;
+    if (peer !== undefined && hasUndefined(peer)) state = { ...state, peer: plain(peer) };
+    if (saving !== undefined && hasUndefined(saving)) state = { ...state, saving: plain(saving) };
+    if (hasUndefined(lease)) state = { ...state, lease: plain(lease) };
+    if (hasUndefined(witness)) state = { ...state, witness: plain(witness) };
+    if (hasUndefined(unreached)) state = { ...state, unreached: plain(unreached) };
+    return { state: hasUndefined(state) ? plain(state) : state, effects: this.effects };
   }
 }
 
-/** Without keys that are undefined: JSON has no such thing, and a state must survive a round trip. */
+function hasUndefined(fields: object): boolean {
+  for (const key in fields) if ((fields as Readonly<Record<string, unknown>>)[key] === undefined) return true;
+  return false;
+}
+
+/** Without keys that are undefined: JSON has no such thing, and a state must survive a round trip. Mostly there are none. */
 function plain<Fields extends object>(fields: Fields): Fields {
   const copy = { ...fields };
   for (const key of Object.keys(copy) as (keyof Fields)[]) {
