@@ -18,6 +18,7 @@ export class Pieces {
   /** Only what is kept itself: a table of passing objects would cost the collector more than looking into them again. */
   private readonly known = new Map<object, number>();
   private readonly shapes = new Map<string, Shape>();
+  private readonly orders = new KeyOrder();
 
   /** Values kept so far. */
   get size(): number {
@@ -92,16 +93,39 @@ export class Pieces {
 
   /** One shape for all orders of the same keys; keys without a value do not count. */
   private shapeOf(record: Readonly<Record<string, Plain | undefined>>): Shape {
-    const keys = Object.keys(record);
+    let place = this.orders;
+    for (const name in record) if (record[name] !== undefined) place = place.after(name);
+    return (place.shape ??= this.makeShape(record));
+  }
+
+  private makeShape(record: Readonly<Record<string, Plain | undefined>>): Shape {
+    const keys = Object.keys(record)
+      .filter((name) => record[name] !== undefined)
+      .sort();
     const text = asText(keys);
-    const known = this.shapes.get(text);
-    if (known !== undefined && keys.every((name) => record[name] !== undefined)) return known;
-    const sorted = keys.filter((name) => record[name] !== undefined).sort();
-    const canonical = asText(sorted);
-    const shape = this.shapes.get(canonical) ?? { number: this.shapes.size, keys: sorted };
-    this.shapes.set(canonical, shape);
-    if (sorted.length === keys.length) this.shapes.set(text, shape);
+    const shape = this.shapes.get(text) ?? { number: this.shapes.size, keys };
+    this.shapes.set(text, shape);
     return shape;
+  }
+}
+
+/** Keys of an object in the order in which they stand, up to one of them. Nearly always the same one comes next. */
+class KeyOrder {
+  shape: Shape | undefined;
+  private usualName: string | undefined;
+  private usual: KeyOrder | undefined;
+  private readonly others = new Map<string, KeyOrder>();
+
+  after(name: string): KeyOrder {
+    if (name === this.usualName && this.usual !== undefined) return this.usual;
+    let next = this.others.get(name);
+    if (next === undefined) {
+      next = new KeyOrder();
+      this.others.set(name, next);
+    }
+    this.usualName ??= name;
+    this.usual ??= next;
+    return next;
   }
 }
 
