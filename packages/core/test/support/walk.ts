@@ -5,7 +5,18 @@ import type { Explorable } from './explorer.js';
 export type Picks = readonly number[];
 
 export function picks(length: number): fc.Arbitrary<Picks> {
-  return fc.array(fc.nat({ max: 9_999 }), { minLength: length / 4, maxLength: length });
+  return fc.array(fc.noBias(fc.nat({ max: 9_999 })), { minLength: length, maxLength: length });
+}
+
+/** Which faults one run has, and how many of each at most. Most runs lack most of them: a run with all of them gets nowhere. */
+export function swarm<Key extends string>(
+  most: Readonly<Record<Key, number>>,
+): fc.Arbitrary<Record<Key, number>> {
+  const each = Object.entries<number>(most).map(([key, max]) => [
+    key,
+    fc.oneof(fc.constant(0), fc.integer({ min: 0, max })),
+  ]);
+  return fc.record(Object.fromEntries(each) as Record<Key, fc.Arbitrary<number>>);
 }
 
 /** How often a property is tried: a fixed seed where nobody asks for more, so that the same is tried on every machine. */
@@ -20,17 +31,24 @@ export interface Walked<State> {
   readonly broken?: string;
 }
 
+export interface Walkable<State, Choice> extends Omit<Explorable<State, Choice>, 'keyOf'> {
+  /** What goes on by itself. It is taken three times out of four, so that a run comes further than to its first faults. */
+  readonly isCalm: (choice: Choice) => boolean;
+}
+
 /** Takes one choice after the other, and looks at every state on the way. Stops at the first that breaks a rule. */
 export function walk<State, Choice>(
   begin: State,
-  { choices, apply, brokenRule }: Omit<Explorable<State, Choice>, 'keyOf'>,
+  { choices, apply, brokenRule, isCalm }: Walkable<State, Choice>,
   order: Picks,
 ): Walked<State> {
   let state = begin;
   for (const pick of order) {
-    const options = choices(state);
+    const all = choices(state);
+    const calm = pick % 4 === 0 ? [] : all.filter(isCalm);
+    const options = calm.length > 0 ? calm : all;
     if (options.length === 0) break;
-    state = apply(state, options[pick % options.length]!);
+    state = apply(state, options[Math.floor(pick / 4) % options.length]!);
     const broken = brokenRule(state);
     if (broken !== undefined) return { state, broken };
   }

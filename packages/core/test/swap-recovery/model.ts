@@ -96,8 +96,12 @@ export function start(system: System, rules: Rules): System {
   let next: System = { ...system, life, policy, sequence: 0, pending: [], answers: [] };
   next = tell(next, { kind: 'members-changed', volumes: 1, mirrored: 1 }, rules);
   // What a storage says of itself, it says again to a controller that has not written it down.
-  if (!system.mirrored && protection === 'duplex')
-    next = tell(next, { kind: 'site-changed', site, reachable: true, inService: false, replaced: true }, rules);
+  if (system.versions[site] < 0)
+    next = tell(
+      next,
+      { kind: 'site-changed', site, reachable: true, inService: false, replaced: true },
+      rules,
+    );
   if (system.damaged) {
     const extents = [{ startBytes: 0, lengthBytes: 4096 }];
     next = tell(next, { kind: 'tracks-lost', site, extents }, rules);
