@@ -58,7 +58,7 @@ describe.each(names)('%s', (name) => {
     const stories = readdirSync(new URL('testdata/', folder));
     expect(stories.length).toBeGreaterThan(5);
     expect(stories.filter((story) => !story.endsWith('.txt'))).toEqual([]);
-    expect(policy?.explain).toBeTypeOf('function');
+    expect(typeof policy?.explain).toBe('function');
     expect(policy?.invariants.length).toBeGreaterThan(1);
     expect(policy?.stateVersion).toBeGreaterThan(0);
     expect(readFileSync(new URL('step.ts', folder), 'utf8').split('\n').length).toBeLessThan(300);
