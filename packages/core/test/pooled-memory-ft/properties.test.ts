@@ -76,13 +76,17 @@ describe('whatever happens in whatever order', () => {
     ['a clone is promoted, never the sealed file', { clones: false }],
     ['a takeover is durable before it happens', { recordIsDurableFirst: false }],
     ['the epoch is raised first', { epochIsRaisedFirst: false }],
-  ] as const)('and without a rule this is seen: %s', (_name, change) => {
-    const step = stepWith({ ...pooledMemoryGuards, ...change });
-    const property = fc.property(
-      swarm(most),
-      picks(80),
-      (left, order) => happen(left, order, step).broken === undefined,
-    );
-    expect(fc.check(property, { numRuns: 1_000, seed: 19, endOnFailure: true }).failed).toBe(true);
-  });
+  ] as const)(
+    'and without a rule this is seen: %s',
+    (_name, change) => {
+      const step = stepWith({ ...pooledMemoryGuards, ...change });
+      const property = fc.property(
+        swarm(most),
+        picks(80),
+        (left, order) => happen(left, order, step).broken === undefined,
+      );
+      expect(fc.check(property, { numRuns: 1_000, seed: 19, endOnFailure: true }).failed).toBe(true);
+    },
+    60_000,
+  );
 });

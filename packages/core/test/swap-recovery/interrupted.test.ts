@@ -104,5 +104,5 @@ describe('a controller that ends at any wish, and starts from its record', () =>
       }),
       amount(150),
     );
-  });
+  }, 60_000);
 });
