@@ -61,11 +61,19 @@ module.exports = {
       to: { path: '^packages/', pathNot: '^packages/core/src/(kernel|errors|ports|policies/$1)(/|\\.ts$)' },
     },
     {
+      name: 'policies-know-no-group',
+      comment:
+        'What composes policies, and what lists them, stands above them: also above the files beside their folders.',
+      severity: 'error',
+      from: { path: '^packages/core/src/policies/', pathNot: test },
+      to: { path: '^packages/core/src/(group/|[^/]+\\.ts$)' },
+    },
+    {
       name: 'kernel-first',
       comment: 'Kernel, errors and ports are what everything else is said in, so they know nothing of it.',
       severity: 'error',
       from: { path: '^packages/core/src/(kernel|errors|ports)/', pathNot: test },
-      to: { path: '^packages/core/src/(policies|group|index\\.ts)' },
+      to: { path: '^packages/core/src/(policies/|group/|[^/]+\\.ts$)' },
     },
     only('runtime', ['core'], 'The driver drives any policy and knows no adapter.'),
     only('nbd', [], 'The protocol is usable alone and knows nothing of Holdfast.'),

@@ -1,3 +1,4 @@
+export { policies } from './all.js';
 export * from './errors/index.js';
 export * from './group/index.js';
 export * from './kernel/index.js';

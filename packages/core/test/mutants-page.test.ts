@@ -71,6 +71,14 @@ const sources: readonly Source[] = [
     name: aTest,
   },
   { policy: 'swap-recovery', layer: 'exploration', file: 'swap-recovery/mutants.ts', name: aRow },
+  {
+    policy: 'ttl-polarization',
+    layer: 'story',
+    file: 'ttl-polarization/mutants.test.ts',
+    from: "describe('a rule of the data path",
+    to: '\n});',
+    name: aTest,
+  },
 ];
 
 const page = new URL('../../../docs/internals/mutants.md', import.meta.url);

@@ -8,4 +8,3 @@ export * from './resource-reservation/index.js';
 export * from './selective-mirroring/index.js';
 export * from './swap-recovery/index.js';
 export * from './ttl-polarization/index.js';
-export { policies } from './all.js';

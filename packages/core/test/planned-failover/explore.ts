@@ -44,7 +44,7 @@ interface Entry {
   readonly depth: number;
 }
 
-const faults = [
+export const faults: readonly string[] = [
   'crash',
   'crash-landed',
   'cut',
@@ -120,7 +120,7 @@ function findStuck(entries: readonly Entry[], backward: readonly number[][]): st
 }
 
 /** Both mirror, one orders, nothing is under way. */
-function isWell(system: System): boolean {
+export function isWell(system: System): boolean {
   const { a, b } = system.nodes;
   const isQuiet = [a, b].every(
     ({ up, state }) =>
@@ -169,7 +169,7 @@ export function violation(system: System): string | undefined {
   return undefined;
 }
 
-function brokenInvariant({ nodes }: System): string | undefined {
+export function brokenInvariant({ nodes }: System): string | undefined {
   for (const id of ids) {
     const { up, state } = nodes[id];
     if (!up) continue;

@@ -51,6 +51,17 @@ describe('a guard that is taken out is missed', () => {
     caught(story, mutants.silenceIsAnEmptyView, /device C1 is in pA and pB/);
   });
 
+  test('one leg of a mirror never leaves alone', () => {
+    const story = (policy?: Policy): string => {
+      const bench = benchOf('pool pA on=A log=L1+L2', policy);
+      ask(bench, 'remove from=A/pA devices=L1');
+      bench.run();
+      return outcomeOf(bench);
+    };
+    expect(story()).toBe('done');
+    expect(story(mutants.legsStandAlone)).not.toBe('done');
+  });
+
   test('a claim that was refused is none', () => {
     const lab = (): Lab => labFrom(`${devices}\npool pA on=A cache=C1\npool pB on=B\npool pC on=B`);
     const story = (policy: Policy = honest.policy): void => {

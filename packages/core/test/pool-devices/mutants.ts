@@ -141,3 +141,15 @@ export const poolsAreNotAsked = without({
       pools: view.pools.map((pool) => ({ ...pool, state: 'online', activity: 'none' as const })),
     })),
 });
+
+/** The legs of a mirrored log count as logs of their own. */
+export const legsStandAlone = without({
+  event: (event) =>
+    changeView(event, (view) => ({
+      ...view,
+      pools: view.pools.map((pool) => ({
+        ...pool,
+        logs: pool.logs.flatMap(({ legs }) => legs.map((leg) => ({ name: leg.path, legs: [leg] }))),
+      })),
+    })),
+});

@@ -1,10 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { policyTranscript, transcriptTests, type TranscriptHandlers } from '@holdfast/testkit';
 import {
-  freshPooledMemoryRecord,
-  pooledMemoryDefaults,
   pooledMemoryFt,
   whatIfPrimaryIsLost,
   type PooledMemoryEvent,
@@ -51,21 +49,4 @@ test('the stories tell every row of the scenario table', () => {
       prefix,
     ).toHaveLength(1);
   }
-});
-
-test('the example of the README prints what stands there', () => {
-  const record = freshPooledMemoryRecord('vm-7', 'h1', 'sha256:5f0c');
-  const machine = { ramBytes: 268_435_456, processors: 2, reservedMhz: 1_000 };
-  const identity = { groupId: 'vm-7', nodeId: 'controller', incarnation: 1 };
-  const state = pooledMemoryFt.init({ ...identity, ...machine, record, tuning: pooledMemoryDefaults }, 0);
-  const enable = { kind: 'enable', memoryInPool: false } as const;
-  const event = { kind: 'command', commandId: 'k1', command: enable, at: 0, sequence: 1 } as const;
-  const lines = pooledMemoryFt
-    .step(state, event)
-    .effects.map((effect) => `// ${effect.kind} - ${pooledMemoryFt.explain(effect)}`);
-  const readme = readFileSync(
-    new URL('../../src/policies/pooled-memory-ft/README.md', import.meta.url),
-    'utf8',
-  );
-  expect(readme).toContain(lines.join('\n'));
 });

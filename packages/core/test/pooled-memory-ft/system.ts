@@ -42,7 +42,7 @@ export interface System {
 
 export type StepOf = ReturnType<typeof stepWith>;
 
-const hosts = ['h1', 'h2', 'h3'].map((id) => ({
+export const hosts = ['h1', 'h2', 'h3'].map((id) => ({
   id,
   failureDomain: `rack of ${id}`,
   poolReachable: true,
@@ -54,7 +54,7 @@ const hosts = ['h1', 'h2', 'h3'].map((id) => ({
 /** Machine-wide settings: a checkpoint by every tick, so that a few ticks are enough. */
 const tuning = { secondaryRetryMs: 250, outputCommit: 'none' } as const;
 
-function tell(system: System, fact: PooledMemoryFact, step: StepOf): System {
+export function tell(system: System, fact: PooledMemoryFact, step: StepOf): System {
   if (system.policy === undefined) return system;
   const sequence = system.sequence + 1;
   const next = step(system.policy, { ...fact, at: system.now, sequence });
@@ -67,7 +67,7 @@ function tell(system: System, fact: PooledMemoryFact, step: StepOf): System {
   return { ...system, policy: next.state, sequence, broken, pending: [...system.pending, ...wishes] };
 }
 
-function start(system: System, step: StepOf): System {
+export function start(system: System, step: StepOf): System {
   const life = system.life + 1;
   const policy = pooledMemoryFt.init(
     optionsOf({ record: system.disk, incarnation: life, tuning }),
@@ -77,7 +77,12 @@ function start(system: System, step: StepOf): System {
   return tell(begun, { kind: 'hosts-reported', hosts }, step);
 }
 
-function perform(system: System, effect: PooledMemoryEffect, step: StepOf, isWritable = false): System {
+export function perform(
+  system: System,
+  effect: PooledMemoryEffect,
+  step: StepOf,
+  isWritable = false,
+): System {
   const done = { ...system, pending: system.pending.filter((one) => one !== effect) };
   const answer = (change: Partial<System>, ...facts: readonly PooledMemoryFact[]): System => ({
     ...done,
@@ -98,7 +103,8 @@ function perform(system: System, effect: PooledMemoryEffect, step: StepOf, isWri
     case 'checkpoint':
       return seal(done, effect, answer);
     case 'raise-epoch':
-      return done.epoch === effect.from
+      // A repeat by who has raised it is no race that was lost; nobody else raises it in here.
+      return done.epoch === effect.from || done.epoch === effect.to
         ? answer({ epoch: effect.to }, { kind: 'epoch-raised', effect: id })
         : answer({}, { kind: 'epoch-refused', effect: id, epoch: done.epoch });
     case 'take-pool-lock':
@@ -163,7 +169,7 @@ function promote(
   );
 }
 
-function endWriter(system: System, host: string, belowEpoch = Number.MAX_SAFE_INTEGER): System {
+export function endWriter(system: System, host: string, belowEpoch = Number.MAX_SAFE_INTEGER): System {
   const { [host]: writer, ...writers } = system.writers;
   if (writer === undefined || writer.epoch >= belowEpoch) return system;
   const fact = { kind: 'writer-ended', host, epoch: writer.epoch } as const;

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
@@ -128,21 +128,5 @@ describe('the stories', () => {
         prefix,
       ).toHaveLength(1);
     }
-  });
-
-  test('begin with the example of the README, which prints what stands there', () => {
-    const record = freshMirroringRecord('orders', 'beta', 'standby');
-    const sizes = { volumeBytes: 1_000_000_000, cacheBytes: 100_000_000 };
-    const options = { groupId: 'orders', nodeId: 'beta', incarnation: 1, record, ...sizes } as const;
-    const begun = selectiveMirroring.init({ ...options, slowCopy: 'sync', tuning: mirroringDefaults }, 0);
-    const trouble = { kind: 'attempt-failed', client: 'vm-1', how: 'reset', at: 4, sequence: 1 } as const;
-    const lines = selectiveMirroring
-      .step(begun, trouble)
-      .effects.map((effect) => `// ${effect.kind} - ${selectiveMirroring.explain(effect)}`);
-    const readme = readFileSync(
-      new URL('../../src/policies/selective-mirroring/README.md', import.meta.url),
-      'utf8',
-    );
-    expect(readme).toContain(lines.join('\n'));
   });
 });

@@ -105,3 +105,15 @@ export const grantsWithoutAcknowledgement = without({
       ? { ...state, lease: { ...state.lease, startedAt: event.at } }
       : state,
 });
+
+/** A failure of the leg is taken for nothing: the write is acknowledged, or the flush is tried again and "succeeds". */
+export const legFailureIgnored = (operation: 'write' | 'flush'): Policy =>
+  without({
+    event: (event) =>
+      event.kind === 'leg-failed' && event.operation === operation
+        ? { kind: 'tick', at: event.at, sequence: event.sequence }
+        : event,
+  });
+
+/** Every life of a process counts as its first. */
+export const incarnationForgotten = without({ options: (options) => ({ ...options, incarnation: 1 }) });

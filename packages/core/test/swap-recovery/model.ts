@@ -92,8 +92,20 @@ export function start(system: System, rules: Rules): System {
   const life = system.life + 1;
   const policy = rules.policy.init(options(system.disk, life), system.now);
   const { epoch, activeSite, protection } = system.disk;
+  const site = other(activeSite);
   let next: System = { ...system, life, policy, sequence: 0, pending: [], answers: [] };
   next = tell(next, { kind: 'members-changed', volumes: 1, mirrored: 1 }, rules);
+  // What a storage says of itself, it says again to a controller that has not written it down.
+  if (system.versions[site] < 0)
+    next = tell(
+      next,
+      { kind: 'site-changed', site, reachable: true, inService: false, replaced: true },
+      rules,
+    );
+  if (system.damaged) {
+    const extents = [{ startBytes: 0, lengthBytes: 4096 }];
+    next = tell(next, { kind: 'tracks-lost', site, extents }, rules);
+  }
   return tell(next, { kind: 'epoch-known', epoch, activeSite, duplex: protection === 'duplex' }, rules);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lan, type NodeRecord } from '../../src/index.js';
+import { lan, ttlPolarization, type NodeRecord } from '../../src/index.js';
 import { watch } from '../support/checks.js';
 import * as mutants from '../support/mutants.js';
 import { tell } from '../support/script.js';
@@ -155,6 +155,59 @@ describe('a guard that is taken out is missed', () => {
     };
     expect(() => story({})).not.toThrow();
     expect(() => story({ lyingDisk: true })).toThrow(/both nodes may acknowledge alone/);
+  });
+});
+
+/** The leg of a fails, and with it goes the newest write: what was cached is dropped, whatever a later flush says. */
+function failLeg(operation: 'write' | 'flush', options: WorldOptions): World {
+  const world = mirror(options);
+  const { a } = world.nodes;
+  const newest = Math.max(...world.acknowledged);
+  a.dispatch({ kind: 'leg-failed', operation, detail: 'EIO' });
+  // Until it has handed over it holds its hosts, and nobody reads there.
+  world.runUntil(world.now + 500);
+  a.copy.delete(newest);
+  for (const check of world.checks) check();
+  world.runUntil(world.now + 1_500);
+  return world;
+}
+
+/** Ids that were given to more than one wish. */
+function idsGivenTwice(policy: typeof ttlPolarization): readonly string[] {
+  const given: string[] = [];
+  const world = mirror({
+    policy: {
+      ...policy,
+      step: (state, event) => {
+        const step = policy.step(state, event);
+        given.push(...step.effects.map(({ id }) => id));
+        return step;
+      },
+    },
+  });
+  world.crash('a');
+  world.start('a');
+  world.runUntil(world.now + 1_000);
+  expect(given.length).toBeGreaterThan(20);
+  return given.filter((id, index) => given.indexOf(id) !== index);
+}
+
+describe('a rule of the data path that is left out is missed', () => {
+  test('an error of the own leg is never acknowledged', () => {
+    expect(failLeg('write', {}).nodes.b.mayAcknowledgeAlone).toBe(true);
+    const policy = mutants.legFailureIgnored('write');
+    expect(() => failLeg('write', { policy })).toThrow(/serves without acknowledged write/);
+  });
+
+  test('a failed flush is never tried again', () => {
+    expect(failLeg('flush', {}).nodes.b.mayAcknowledgeAlone).toBe(true);
+    const policy = mutants.legFailureIgnored('flush');
+    expect(() => failLeg('flush', { policy })).toThrow(/serves without acknowledged write/);
+  });
+
+  test('an id is never given to two wishes, also after a crash', () => {
+    expect(idsGivenTwice(ttlPolarization)).toEqual([]);
+    expect(idsGivenTwice(mutants.incarnationForgotten)).not.toEqual([]);
   });
 });
 

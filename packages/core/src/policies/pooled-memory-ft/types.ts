@@ -134,7 +134,10 @@ export type PooledMemoryEffect =
     >
   /** What the machine sent up to this generation may leave now. */
   | Effect<'release-output', { readonly throughGeneration: number }>
-  /** Compare and set in the pool. Answered by `epoch-raised` or `epoch-refused`. */
+  /**
+   * Compare and set in the pool, which remembers who did it. Answered by `epoch-raised`, also when the same controller repeats it after
+   * a crash, or by `epoch-refused`.
+   */
   | Effect<'raise-epoch', { readonly from: number; readonly to: number }>
   | Effect<'take-pool-lock', { readonly host: string }>
   /** Clone the sealed generation into the next one, end the waiting process, and run one that may write the clone. Fence disks by epoch. */

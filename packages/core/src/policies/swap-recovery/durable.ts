@@ -50,7 +50,7 @@ export function onEpochKnown(turn: SwapTurn, fact: EpochKnown): void {
   const own = wantedSwapRecord(state).epoch;
   if (!Number.isSafeInteger(fact.epoch) || fact.epoch < 0) turn.absorb('not-a-number');
   else if (fact.epoch > own) adopt(turn, fact, own);
-  else if (state.phase === 'unknown' && state.saving === undefined) resume(turn, own);
+  else if (state.phase === 'unknown') resumeOnceWritten(turn, own);
   else if (fact.epoch < own) turn.absorb('old-epoch');
 }
 
@@ -79,6 +79,14 @@ function adopt(turn: SwapTurn, fact: EpochKnown, ownEpoch: number): void {
   const errorTracks = duplex ? [] : wanted.errorTracks;
   const protection = duplex ? ('duplex' as const) : ('exposed' as const);
   turn.save({ ...wanted, epoch, activeSite, protection, fullCopy, errorTracks }, 'adopted', because);
+}
+
+/** What is being written may say that the copies are not equal any more: the record counts when it is on the disk. */
+function resumeOnceWritten(turn: SwapTurn, ownEpoch: number): void {
+  const { saving, queued } = turn.state;
+  if (queued !== undefined) turn.patch({ queued: { ...queued, then: 'adopted' } });
+  else if (saving !== undefined) turn.patch({ saving: { ...saving, then: 'adopted' } });
+  else resume(turn, ownEpoch);
 }
 
 /** By the record: equal copies may swap, an old one waits; a swap that was not committed never was. */

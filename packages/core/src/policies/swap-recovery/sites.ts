@@ -51,9 +51,11 @@ export function onTracksLost(turn: SwapTurn, site: SwapSite, extents: readonly T
     return;
   }
   const wanted = wantedSwapRecord(turn.state);
-  turn.save({ ...wanted, errorTracks: [...wanted.errorTracks, ...extents] }, 'nothing', because);
+  // Equal copies are equal no longer, also when nobody has said yet which epoch counts.
+  const protection = isActive ? wanted.protection : 'exposed';
+  turn.save({ ...wanted, protection, errorTracks: [...wanted.errorTracks, ...extents] }, 'nothing', because);
   if (isActive) return;
-  // A running copy does not know of them, and equal copies are equal no longer.
+  // A running copy does not know of them.
   if (turn.state.attempt !== undefined) undo(turn, 'the other site has lost data');
   if (phase === 'remirroring') suspendMirror(turn, because);
   else if (turn.state.phase === 'duplex') leaveDuplex(turn, because);

@@ -185,7 +185,7 @@ describe('the policy', () => {
         for (const { because } of effects) expect(explainSwap(because)).toMatch(/^[A-Z][^]*\.$/);
       }
     }
-  });
+  }, 30_000);
 
   test('asks, writes down, freezes, switches, writes down, and only then lets hosts go on', () => {
     let system = calmUntil(begun(), isEqualAgain);
