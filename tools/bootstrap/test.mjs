@@ -10,7 +10,7 @@ import { addCounts, countToolReport, countVitestReport, summary, verdict } from 
 import { ensureReady } from './ensure.mjs';
 import { root, say } from './place.mjs';
 
-const tools = ['tidy', 'purity'];
+const tools = ['tidy', 'purity', 'explore'];
 
 async function runVitest(folder, args) {
   const report = join(folder, 'vitest.json');
