@@ -6,7 +6,7 @@ import type { Script } from './data-offers.js';
 import { DataPath } from './data-path.js';
 import type { FaultBook, FaultKind } from './faults.js';
 import type { Deed, PolicyBench } from './policy-bench.js';
-import { askedBits, orphan, requestOf, sorted, WitnessBench } from './witness.js';
+import { askedBits, orphan, sorted, WitnessBench } from './witness.js';
 import {
   names,
   otherSide,
@@ -120,12 +120,10 @@ export class Deeds {
       case 'send': {
         const { link } = world;
         if (link.at[side] !== 'joined' || deed.session !== sessionNow) return world;
-        const letter = this.bench.pieces.same<Letter>({ kind: 'message', message: deed.message });
-        return push(world, otherSide(side), letter);
+        return push(world, otherSide(side), this.bench.letter(deed));
       }
       case 'ask-witness': {
-        const request = requestOf(deed, side, world.witness);
-        const ask = this.witness.ask({ side, life: node.lives, effect: deed.id, request, late: false });
+        const ask = this.witness.asked(deed, side, node.lives, world.witness);
         return withWitness(world, { asks: sorted([...world.witness.asks, ask]) });
       }
       case 'drain':

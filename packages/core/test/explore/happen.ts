@@ -1,18 +1,21 @@
-import {
-  introduce,
-  type PolarizationOptions,
-  type PolarizationFact,
-  type PolarizationState,
+import type {
+  NodeRecord,
+  PolarizationFact,
+  PolarizationOptions,
+  PolarizationState,
 } from '../../src/index.js';
 import type { Choice } from './choices.js';
-import { clockBase, sessionNow, units } from './clockwork.js';
+import { clockBase, later, sessionNow, units } from './clockwork.js';
 import { forgetCache } from './data.js';
 import { Deeds, withStanding, withWitness } from './deeds.js';
+import { once } from './policy-bench.js';
 import { hear, sorted } from './witness.js';
-import { names, otherSide, sides, withNode, withSide, type Letter, type Side, type World } from './world.js';
+import { names, otherSide, sides, withNode, withSide, type NodePart, type Side, type World } from './world.js';
 
 /** What happens, as pure functions from world to world. */
 export class Happening extends Deeds {
+  private readonly starts = new Map<NodeRecord, Map<number, PolarizationState>>();
+
   apply(world: World, choice: Choice): World {
     return this.bench.lowerCounts(this.happen(world, choice));
   }
@@ -166,16 +169,11 @@ export class Happening extends Deeds {
   private connect(world: World): World {
     const [a, b] = world.nodes;
     if (a.state === null || b.state === null) throw new Error('a node that is down cannot connect');
-    const { pieces } = this.bench;
-    const letters: readonly [Letter, Letter] = [
-      pieces.same<Letter>({ kind: 'connected', introduction: introduce(b.state) }),
-      pieces.same<Letter>({ kind: 'connected', introduction: introduce(a.state) }),
-    ];
     // A side that has not noticed the end of the old session loses it now.
     const lost = sides.reduce((next, side) => this.path?.sessionLost(next, side) ?? next, world);
     return {
       ...lost,
-      link: { ...lost.link, at: ['offered', 'offered'], to: [[letters[0]], [letters[1]]] },
+      link: { ...lost.link, at: ['offered', 'offered'], to: [[this.bench.greeting(b.state)], [this.bench.greeting(a.state)]] },
     };
   }
 
@@ -241,8 +239,14 @@ export class Happening extends Deeds {
 
   private start(world: World, side: Side): World {
     const node = world.nodes[side];
-    const id = names[side];
     const lives = node.lives + 1;
+    const known = once(this.starts, node.disk, () => new Map<number, PolarizationState>());
+    const state = once(known, (node.boots * 64 + lives) * 2 + side, () => this.begin(node, side, lives));
+    return withNode(world, side, { up: true, paused: false, lives, state });
+  }
+
+  private begin(node: NodePart, side: Side, lives: number): PolarizationState {
+    const id = names[side];
     const { faultModel, timing = units, bootAlone = false } = this.setting;
     const options: PolarizationOptions = {
       groupId: 'g',
@@ -259,10 +263,7 @@ export class Happening extends Deeds {
       record: node.disk,
       pristine: node.disk.mode === 'fresh',
     };
-    const state: PolarizationState = this.bench.pieces.same(
-      this.bench.later(this.bench.policy.init(options, clockBase), 0),
-    );
-    return withNode(world, side, { up: true, paused: false, lives, state });
+    return this.bench.pieces.same(later(this.bench.policy.init(options, clockBase), 0));
   }
 
   /** The machine forgets the latest writes, unless nobody else can have them either: what an owner lost is lost as declared. */

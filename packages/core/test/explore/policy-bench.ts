@@ -1,12 +1,13 @@
 import { Pieces } from '@holdfast/testkit';
-import type {
-  Because,
-  PolarizationEffect,
-  PolarizationEvent,
-  PolarizationFact,
-  PolarizationMessage,
-  PolarizationState,
-  ttlPolarization,
+import {
+  introduce,
+  type Because,
+  type PolarizationEffect,
+  type PolarizationEvent,
+  type PolarizationFact,
+  type PolarizationMessage,
+  type PolarizationState,
+  type ttlPolarization,
 } from '../../src/index.js';
 import { beforeSession, clockBase, countNow, later, lowerCounts, sessionNow } from './clockwork.js';
 import type { Letter, NodePart, Reply, World } from './world.js';
@@ -22,6 +23,16 @@ export interface Outcome {
   readonly said: readonly Because[];
 }
 
+/** What belongs to the key: made once. */
+export function once<Key, Value>(known: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = known.get(key);
+  if (value === undefined) {
+    value = make();
+    known.set(key, value);
+  }
+  return value;
+}
+
 /** The real policy on the bench: every step it takes is computed once and remembered by state and event. */
 export class PolicyBench {
   readonly pieces = new Pieces();
@@ -35,6 +46,8 @@ export class PolicyBench {
 
   readonly tick: PolarizationFact;
   private readonly facts = new Map<string | object, PolarizationFact>();
+  private readonly sent = new Map<Deed, Letter>();
+  private readonly greetings = new Map<PolarizationState, Letter>();
 
   constructor(readonly policy: Policy) {
     this.tick = this.pieces.same<PolarizationFact>({ kind: 'tick' });
@@ -56,22 +69,25 @@ export class PolicyBench {
 
   /** Each kept once, so that it is found again without being looked into. */
   private fact(key: string | object, make: () => PolarizationFact): PolarizationFact {
-    let known = this.facts.get(key);
-    if (known === undefined) {
-      known = this.pieces.same(make());
-      this.facts.set(key, known);
-    }
-    return known;
+    return once(this.facts, key, () => this.pieces.same(make()));
+  }
+
+  /** A deed comes out of one remembered step only, so what goes over the link is made once. */
+  letter(deed: Extract<Deed, { kind: 'send' }>): Letter {
+    const { message } = deed;
+    return once(this.sent, deed, () => this.pieces.same<Letter>({ kind: 'message', message }));
+  }
+
+  /** What a node in that state says first in a new session. */
+  greeting(state: PolarizationState): Letter {
+    return once(this.greetings, state, () =>
+      this.pieces.same<Letter>({ kind: 'connected', introduction: introduce(state) }),
+    );
   }
 
   /** When the state wants a tick, on its own clock. */
   wakeAt(state: PolarizationState): number | undefined {
-    let known = this.wakes.get(state);
-    if (known === undefined) {
-      known = { at: this.policy.wakeAt(state) };
-      this.wakes.set(state, known);
-    }
-    return known.at;
+    return once(this.wakes, state, () => ({ at: this.policy.wakeAt(state) })).at;
   }
 
   isDue(state: PolarizationState): boolean {
@@ -84,17 +100,8 @@ export class PolicyBench {
     if (state === null) throw new Error('a node that is down was given an event');
     const sequence = this.freeSequence(node, state, asked);
     const key = this.pieces.number(fact) * 32 + sequence;
-    let known = this.outcomes.get(state);
-    if (known === undefined) {
-      known = new Map();
-      this.outcomes.set(state, known);
-    }
-    let outcome = known.get(key);
-    if (outcome === undefined) {
-      outcome = this.take(state, { ...fact, at: clockBase, sequence });
-      known.set(key, outcome);
-    }
-    return outcome;
+    const known = once(this.outcomes, state, () => new Map<number, Outcome>());
+    return once(known, key, () => this.take(state, { ...fact, at: clockBase, sequence }));
   }
 
   private take(state: PolarizationState, event: PolarizationEvent): Outcome {
@@ -120,17 +127,8 @@ export class PolicyBench {
   }
 
   private moved(how: string, state: PolarizationState, move: () => PolarizationState): PolarizationState {
-    let known = this.moves.get(how);
-    if (known === undefined) {
-      known = new Map();
-      this.moves.set(how, known);
-    }
-    let after = known.get(state);
-    if (after === undefined) {
-      after = this.pieces.same(move());
-      known.set(state, after);
-    }
-    return after;
+    const known = once(this.moves, how, () => new Map<PolarizationState, PolarizationState>());
+    return once(known, state, () => this.pieces.same(move()));
   }
 
   /** Numbers of effects only have to differ from those that are still spoken of. */
@@ -148,12 +146,7 @@ export class PolicyBench {
 
   bit(effect: string | null | undefined): number {
     if (effect === undefined || effect === null) return 0;
-    let sequence = this.sequences.get(effect);
-    if (sequence === undefined) {
-      sequence = Number(effect.split('/')[3]);
-      this.sequences.set(effect, sequence);
-    }
-    return 1 << sequence;
+    return 1 << once(this.sequences, effect, () => Number(effect.split('/')[3]));
   }
 
   /** Requests and grants are counted; once the counts have become high, everybody's are lowered alike. */
@@ -177,17 +170,10 @@ export class PolicyBench {
 
   private lowerLetter(how: string, letter: Letter, requests: number, grants: number): Letter {
     if (letter.kind !== 'message') return letter;
-    let known = this.letters.get(how);
-    if (known === undefined) {
-      known = new Map();
-      this.letters.set(how, known);
-    }
-    let after = known.get(letter);
-    if (after === undefined) {
-      after = this.pieces.same({ ...letter, message: lowerMessage(letter.message, requests, grants) });
-      known.set(letter, after);
-    }
-    return after;
+    const known = once(this.letters, how, () => new Map<Letter, Letter>());
+    return once(known, letter, () =>
+      this.pieces.same({ ...letter, message: lowerMessage(letter.message, requests, grants) }),
+    );
   }
 }
 

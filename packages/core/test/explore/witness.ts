@@ -4,7 +4,7 @@ import { decideWith } from '../../../witness/src/service/decide.js';
 import { guards as allGuards, type Guards } from '../../../witness/src/service/guards.js';
 import type { GroupRecord } from '../../../witness/src/service/record.js';
 import type { WitnessRequest } from '../../../witness/src/service/request.js';
-import type { Deed } from './policy-bench.js';
+import { once, type Deed } from './policy-bench.js';
 import { names, type Ask, type Reply, type Side, type WitnessPart } from './world.js';
 
 type AskDeed = Extract<Deed, { kind: 'ask-witness' }>;
@@ -45,6 +45,7 @@ interface Heard {
 /** The real decision, computed once for every record and request. */
 export class WitnessBench {
   private readonly known = new Map<GroupRecord | null, Map<string, Heard>>();
+  private readonly made = new Map<AskDeed, Map<number, Ask>>();
 
   constructor(
     private readonly pieces: Pieces,
@@ -65,6 +66,14 @@ export class WitnessBench {
     };
     byRequest.set(key, heard);
     return heard;
+  }
+
+  /** The call of a deed. A deed comes out of one remembered step only, so it is made once for each life and memory. */
+  asked(deed: AskDeed, side: Side, life: number, witness: WitnessPart): Ask {
+    const known = once(this.made, deed, () => new Map<number, Ask>());
+    return once(known, (witness.incarnation * 64 + life) * 2 + side, () =>
+      this.ask({ side, life, effect: deed.id, request: requestOf(deed, side, witness), late: false }),
+    );
   }
 
   reply(reply: Reply): Reply {

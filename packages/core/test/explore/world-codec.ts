@@ -99,6 +99,13 @@ function optional<Value extends object | string>(pieces: Pieces, number: number)
   return number === none ? null : pieces.piece<Value>(number);
 }
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- who reads knows what was written there
+function list<Value extends object>(pieces: Pieces, key: KeyReader, count: number): readonly Value[] {
+  const values: Value[] = [];
+  for (let index = 0; index < count; index += 1) values.push(pieces.piece<Value>(key.word()));
+  return values;
+}
+
 function writeLink(pieces: Pieces, link: LinkPart, key: KeyWriter): void {
   const { at, cut, to } = link;
   const standing = standings.indexOf(at[0]) | (standings.indexOf(at[1]) << 2);
@@ -108,12 +115,10 @@ function writeLink(pieces: Pieces, link: LinkPart, key: KeyWriter): void {
 
 function readLink(pieces: Pieces, key: KeyReader): LinkPart {
   const flags = key.word();
-  const letters = (count: number): readonly Letter[] =>
-    Array.from({ length: count }, () => pieces.piece<Letter>(key.word()));
   return {
     at: [standings[flags & 3] ?? 'none', standings[(flags >> 2) & 3] ?? 'none'],
     cut: [has(flags, 4), has(flags, 5)],
-    to: [letters((flags >> 8) & 0xff), letters((flags >> 16) & 0xff)],
+    to: [list<Letter>(pieces, key, (flags >> 8) & 0xff), list<Letter>(pieces, key, (flags >> 16) & 0xff)],
   };
 }
 
@@ -134,16 +139,13 @@ function readWitness(pieces: Pieces, key: KeyReader): WitnessPart {
   const record = optional<GroupRecord>(pieces, key.word());
   const backup = optional<{ record: GroupRecord | null }>(pieces, key.word());
   const owners = pieces.piece<readonly string[]>(key.word());
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- who reads knows what was written there
-  const list = <Value extends object>(count: number): readonly Value[] =>
-    Array.from({ length: count }, () => pieces.piece<Value>(key.word()));
   return {
     record,
     incarnation: flags >> 20,
     backup,
     owners,
-    asks: list<Ask>((flags >> 4) & 0xff),
-    replies: list<Reply>((flags >> 12) & 0xff),
+    asks: list<Ask>(pieces, key, (flags >> 4) & 0xff),
+    replies: list<Reply>(pieces, key, (flags >> 12) & 0xff),
     cut: [has(flags, 0), has(flags, 1)],
   };
 }
