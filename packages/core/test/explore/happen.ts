@@ -10,7 +10,16 @@ import { forgetCache } from './data.js';
 import { Deeds, withStanding, withWitness } from './deeds.js';
 import { once } from './policy-bench.js';
 import { hear, sorted } from './witness.js';
-import { names, otherSide, sides, withNode, withSide, type NodePart, type Side, type World } from './world.js';
+import {
+  names,
+  otherSide,
+  sides,
+  withNode,
+  withSide,
+  type NodePart,
+  type Side,
+  type World,
+} from './world.js';
 
 /** What happens, as pure functions from world to world. */
 export class Happening extends Deeds {
@@ -173,7 +182,11 @@ export class Happening extends Deeds {
     const lost = sides.reduce((next, side) => this.path?.sessionLost(next, side) ?? next, world);
     return {
       ...lost,
-      link: { ...lost.link, at: ['offered', 'offered'], to: [[this.bench.greeting(b.state)], [this.bench.greeting(a.state)]] },
+      link: {
+        ...lost.link,
+        at: ['offered', 'offered'],
+        to: [[this.bench.greeting(b.state)], [this.bench.greeting(a.state)]],
+      },
     };
   }
 
