@@ -95,6 +95,28 @@ describe('the memory that plain sockets read into', () => {
     ]);
   });
 
+  it('is used again for small messages too', async () => {
+    const { client, server } = await pair();
+    const buffers = new Set<unknown>();
+    let receivedBytes = 0;
+    const ignore = (): void => undefined;
+    server.attach({
+      data: (chunk) => {
+        receivedBytes += chunk.length;
+        buffers.add(chunk.buffer);
+        server.giveBack?.(chunk);
+      },
+      drain: ignore,
+      end: ignore,
+      close: ignore,
+    });
+    for (let count = 1; count <= 40; count += 1) {
+      client.write([new Uint8Array(4_160)]);
+      await eventually(() => receivedBytes).toBe(count * 4_160);
+    }
+    expect(buffers.size).toBe(1);
+  });
+
   it('stays untouched by a stream that was paused just after it was resumed', async () => {
     const { client, server } = await pair();
     const serverReader = readerOf(server);

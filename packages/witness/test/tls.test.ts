@@ -22,24 +22,24 @@ describe.skipIf(missing !== undefined)(
 
     beforeAll(async () => {
       folder = await scratch();
-      const authority = await Authority.create(folder.path);
-      const stranger = await Authority.create(folder.path, 'stranger');
-      certificates = {
-        witness: await authority.issue('witness', ['URI:holdfast://lab/witness/w', 'IP:127.0.0.1']),
-        P: await authority.issue('P', ['URI:holdfast://lab/node/P']),
-        N: await authority.issue('N', ['URI:holdfast://lab/node/N']),
-        otherCluster: await authority.issue('otherCluster', ['URI:holdfast://factory/node/P']),
-        nameless: await authority.issue('nameless', ['DNS:p.example']),
-        twoNames: await authority.issue('twoNames', [
-          'URI:holdfast://lab/node/P',
-          'URI:holdfast://lab/node/N',
-        ]),
-        operator: await authority.issue('operator', ['URI:holdfast://lab/operator/ada']),
-      };
-      foreign = {
-        P: await stranger.issue('foreignP', ['URI:holdfast://lab/node/P']),
-        witness: await stranger.issue('foreignW', ['URI:holdfast://lab/witness/w']),
-      };
+      const [authority, stranger] = await Promise.all([
+        Authority.create(folder.path),
+        Authority.create(folder.path, 'stranger'),
+      ]);
+      const [ofWitness, P, N, otherCluster, nameless, twoNames, operator, foreignP, foreignW] =
+        await Promise.all([
+          authority.issue('witness', ['URI:holdfast://lab/witness/w', 'IP:127.0.0.1']),
+          authority.issue('P', ['URI:holdfast://lab/node/P']),
+          authority.issue('N', ['URI:holdfast://lab/node/N']),
+          authority.issue('otherCluster', ['URI:holdfast://factory/node/P']),
+          authority.issue('nameless', ['DNS:p.example']),
+          authority.issue('twoNames', ['URI:holdfast://lab/node/P', 'URI:holdfast://lab/node/N']),
+          authority.issue('operator', ['URI:holdfast://lab/operator/ada']),
+          stranger.issue('foreignP', ['URI:holdfast://lab/node/P']),
+          stranger.issue('foreignW', ['URI:holdfast://lab/witness/w']),
+        ]);
+      certificates = { witness: ofWitness, P, N, otherCluster, nameless, twoNames, operator };
+      foreign = { P: foreignP, witness: foreignW };
       witness = await startWitness(folder.path, {
         listen: 'tcp:127.0.0.1:0',
         tls: certificates.witness,

@@ -14,6 +14,7 @@ export class SocketStream implements ByteStream {
   readonly remote: string;
   readonly #socket: Socket;
   readonly #carrier: Socket;
+  #fed: ArrayBufferLike | undefined;
   readonly #released = new ReleasedMemory();
   readonly #memory: ReceiveMemory | undefined;
   #handler: ByteStreamHandler | undefined;
@@ -63,6 +64,7 @@ export class SocketStream implements ByteStream {
 
   /** Bytes that were read into memory which is used again: handlers that keep chunks are given a copy. */
   feed(bytes: Uint8Array): void {
+    this.#fed = bytes.buffer;
     this.#onData(this.#handler?.copiesData === true ? bytes : bytes.slice());
   }
 
@@ -83,6 +85,8 @@ export class SocketStream implements ByteStream {
       return;
     }
     const { buffer } = chunk;
+    // The socket reads into that again: it is not to be freed, whoever says so.
+    if (buffer === this.#fed) return;
     // A buffer of which the chunk is only a part may hold something of somebody else.
     if (chunk.byteLength < SMALLEST_GIVEN_BACK_BYTES || chunk.byteLength !== buffer.byteLength) return;
     if (buffer instanceof ArrayBuffer) this.#released.release(buffer);

@@ -3,9 +3,12 @@ import { type OnReadOpts, Socket } from 'node:net';
 
 /** Read into when nobody has said where the bytes belong. As much as the system hands over at once of a Unix socket, and more. */
 const PIECE_BYTES = 64 * 1024;
-/** Below this a copy of the right size costs less than a piece that somebody keeps for the sake of a few bytes. */
-const SMALLEST_HANDED_BYTES = 8 * 1024;
+/** Up to this, bytes are copied into a small piece: nobody is to keep a large one for the sake of a few bytes. */
+const SMALL_PIECE_BYTES = 8 * 1024;
+/** Up to this, a copy of the right size is left to the collector. */
+const LARGEST_LOOSE_BYTES = 1024;
 const KEPT_PIECES = 8;
+const KEPT_SMALL_PIECES = 32;
 
 /**
  * The memory that a socket reads into: where the handler wants the bytes, or a piece that is used again once it was given back.
@@ -14,6 +17,7 @@ const KEPT_PIECES = 8;
 export class ReceiveMemory {
   private piece: Uint8Array | undefined;
   private readonly free: Uint8Array[] = [];
+  private readonly freeSmall: Uint8Array[] = [];
   private landingOf: ByteStreamHandler | undefined;
   private handler: ByteStreamHandler | undefined;
 
@@ -45,8 +49,8 @@ export class ReceiveMemory {
       return undefined;
     }
     if (piece === undefined) return undefined;
-    if (lengthBytes < SMALLEST_HANDED_BYTES) {
-      const copy = Buffer.allocUnsafeSlow(lengthBytes);
+    if (lengthBytes <= SMALL_PIECE_BYTES) {
+      const copy = this.small(lengthBytes);
       copy.set(piece.subarray(0, lengthBytes));
       return copy;
     }
@@ -57,9 +61,18 @@ export class ReceiveMemory {
   /** A chunk that nobody reads any more. Given back twice it counts once. */
   giveBack(chunk: Uint8Array): void {
     const { buffer } = chunk;
-    if (buffer.byteLength !== PIECE_BYTES || this.free.length >= KEPT_PIECES) return;
-    if (this.free.some((piece) => piece.buffer === buffer)) return;
-    this.free.push(new Uint8Array(buffer));
+    const isLarge = buffer.byteLength === PIECE_BYTES;
+    if (!isLarge && buffer.byteLength !== SMALL_PIECE_BYTES) return;
+    const free = isLarge ? this.free : this.freeSmall;
+    if (free.length >= (isLarge ? KEPT_PIECES : KEPT_SMALL_PIECES)) return;
+    if (free.some((piece) => piece.buffer === buffer)) return;
+    free.push(new Uint8Array(buffer));
+  }
+
+  private small(lengthBytes: number): Uint8Array {
+    if (lengthBytes <= LARGEST_LOOSE_BYTES) return new Uint8Array(lengthBytes);
+    const piece = this.freeSmall.pop() ?? Buffer.allocUnsafeSlow(SMALL_PIECE_BYTES);
+    return piece.subarray(0, lengthBytes);
   }
 }
 

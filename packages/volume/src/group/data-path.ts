@@ -372,8 +372,10 @@ export class DataPath implements HostSide, DataPathContext {
       origin,
       undefined,
       (error) => {
-        if (error === undefined) forwardsSeen.set(request.id, 'done');
-        else forwardsSeen.delete(request.id);
+        if (error === undefined) {
+          forwardsSeen.set(request.id, 'done');
+          request.giveBack?.();
+        } else forwardsSeen.delete(request.id);
         if (this.forwardsSeen.size > forwardsRemembered) this.forgetForward();
       },
     );

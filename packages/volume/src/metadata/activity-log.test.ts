@@ -148,4 +148,58 @@ describe('the activity log', () => {
     disk.losePower();
     expect((await open(disk)).extents()).toContain(3);
   });
+
+  describe('while somebody writes from front to back', () => {
+    const openFor = (disk: MemoryDisk, slots: number, extentCount: number): Promise<ActivityLog> =>
+      ActivityLog.open(memoryDevice(disk), layout, slots, () => undefined, extentCount);
+    const writeSome = async (log: ActivityLog, extent: number): Promise<void> => {
+      for (let count = 0; count < 20; count += 1) {
+        await begin(log, extent);
+        log.end(extent, extent);
+      }
+    };
+
+    it('has the next extents on the device before they are needed, and none behind the end', async () => {
+      const disk = newDisk();
+      const log = await openFor(disk, 8, 6);
+      await writeSome(log, 3);
+      expect(log.extents().sort()).toEqual([3, 4, 5]);
+      await log.save();
+      disk.losePower();
+      expect((await openFor(disk, 8, 6)).extents().sort()).toEqual([3, 4, 5]);
+      let inTheSameTurn = false;
+      log.begin(
+        4,
+        4,
+        () => (inTheSameTurn = true),
+        () => undefined,
+      );
+      expect(inTheSameTurn).toBe(true);
+    });
+
+    it('lets go of what was not needed after all', async () => {
+      const log = await openFor(newDisk(), 8, 8);
+      await writeSome(log, 0);
+      await log.save();
+      expect(log.settle(log.mark())).toBe(5);
+      expect(log.extents()).toEqual([]);
+    });
+
+    it('takes no room that others need', async () => {
+      const log = await openFor(newDisk(), 8, 100);
+      for (const extent of [10, 20, 30, 40, 50]) await begin(log, extent);
+      await writeSome(log, 60);
+      expect(log.extents().sort()).toEqual([10, 20, 30, 40, 50, 60]);
+    });
+
+    it('does not take writes here and there for that', async () => {
+      const log = await openFor(newDisk(), 8, 100);
+      for (let count = 0; count < 60; count += 1) {
+        const extent = (count * 7) % 3;
+        await begin(log, 10 * extent);
+        log.end(10 * extent, 10 * extent);
+      }
+      expect(log.extents().sort()).toEqual([0, 10, 20]);
+    });
+  });
 });

@@ -5,6 +5,11 @@ import { inspectPage, pageBytes, pageHeaderBytes, sealPage } from './page.js';
 const kind = 0x4c41_4648; // "HFAL"
 const freeSlot = 0xffff_ffff;
 
+/** After so many writes in a row that each went on where the one before had been, somebody is taken to write from front to back. */
+const runWrites = 16;
+/** So many extents are then written into the log before anybody needs them. */
+const aheadExtents = 4;
+
 interface Waiter {
   readonly first: number;
   readonly last: number;
@@ -32,6 +37,8 @@ export class ActivityLog {
   private writing = false;
   private turn = 0;
   private failure: unknown;
+  private latestExtent = 0;
+  private run = 0;
 
   private constructor(
     private readonly device: BlockDevice,
@@ -41,6 +48,8 @@ export class ActivityLog {
     private readonly roomWanted: () => void,
     /** A log page could not be read whole: nobody knows what is missing, everything may differ. Until `resolve`. */
     public lost: boolean,
+    /** Extents that the leg has. */
+    private readonly extentCount: number,
   ) {
     this.extentAt = new Uint32Array(slots).fill(freeSlot);
     this.durable = new Uint8Array(slots);
@@ -55,6 +64,7 @@ export class ActivityLog {
     layout: MetadataLayout,
     slots: number,
     roomWanted: () => void,
+    extentCount = 0,
   ): Promise<ActivityLog> {
     const read = await device.read(layout.logFromBytes, 2 * layout.logPages * pageBytes);
     const pages: { sequence: number; page: Uint8Array | undefined }[] = [];
@@ -77,7 +87,7 @@ export class ActivityLog {
       pages.push(best);
     }
     read.release();
-    const log = new ActivityLog(device, layout, slots, roomWanted, lost);
+    const log = new ActivityLog(device, layout, slots, roomWanted, lost, extentCount);
     pages.forEach(({ sequence, page }, index) => {
       log.pageSequence[index] = sequence;
       if (page !== undefined) log.takeIn(index, page);
@@ -111,12 +121,37 @@ export class ActivityLog {
    */
   begin(first: number, last: number, done: () => void, failed: (error: unknown) => void): void {
     this.turn += 1;
+    const isNext = first === this.latestExtent || first === this.latestExtent + 1;
+    this.run = isNext ? this.run + 1 : 0;
+    this.latestExtent = last;
     if (this.enter(first, last)) {
       done();
+      if (this.run >= runWrites && !this.slotOf.has(last + 1)) this.goAhead(last + 1);
       return;
     }
     this.waiting.push({ first, last, done, failed });
     this.write();
+  }
+
+  /** Who writes from front to back would wait for the log at every new extent: here it is written meanwhile. */
+  private goAhead(from: number): void {
+    const end = Math.min(from + aheadExtents, this.extentCount);
+    // The room is for those who need it now.
+    if (from >= end || this.freeSlots.length < this.slots / 2) return;
+    for (let extent = from; extent < end; extent += 1) if (!this.slotOf.has(extent)) this.takeSlot(extent);
+    this.write();
+  }
+
+  private takeSlot(extent: number): void {
+    const slot = this.freeSlots.pop();
+    assert(slot !== undefined, 'free slots were counted');
+    this.slotOf.set(extent, slot);
+    this.extentAt[slot] = extent;
+    this.durable[slot] = 0;
+    this.inFlight[slot] = 0;
+    this.unsettled[slot] = 0;
+    this.touchedAt[slot] = this.turn;
+    this.changedPages.add(Math.floor(slot / logSlotsPerPage));
   }
 
   /** The write that `begin` counted has completed, on every leg that it needed. */
@@ -198,17 +233,7 @@ export class ActivityLog {
       else if (this.durable[slot] === 0) allDurable = false;
     }
     if (missing.length > this.freeSlots.length) return false;
-    for (const extent of missing) {
-      const slot = this.freeSlots.pop();
-      assert(slot !== undefined, 'free slots were counted');
-      this.slotOf.set(extent, slot);
-      this.extentAt[slot] = extent;
-      this.durable[slot] = 0;
-      this.inFlight[slot] = 0;
-      this.unsettled[slot] = 0;
-      this.touchedAt[slot] = this.turn;
-      this.changedPages.add(Math.floor(slot / logSlotsPerPage));
-    }
+    for (const extent of missing) this.takeSlot(extent);
     if (missing.length > 0 || !allDurable) return false;
     this.count(first, last);
     return true;

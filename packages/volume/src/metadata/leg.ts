@@ -61,9 +61,15 @@ export class Leg {
     }
     if (found === undefined) await writeLabel(options.metadata, label);
     const cell: { leg?: Leg } = {};
-    const log = await ActivityLog.open(options.metadata, layout, label.activityLogExtents, () => {
-      if (cell.leg !== undefined) roomWanted(cell.leg);
-    });
+    const log = await ActivityLog.open(
+      options.metadata,
+      layout,
+      label.activityLogExtents,
+      () => {
+        if (cell.leg !== undefined) roomWanted(cell.leg);
+      },
+      Math.ceil(label.sizeBytes / label.activityLogExtentBytes),
+    );
     const map = await DirtyMap.open(options.metadata, layout, label.sizeBytes);
     cell.leg = new Leg(options.volumeId, index, options.data, clock, label, log, map, found === undefined);
     return cell.leg;

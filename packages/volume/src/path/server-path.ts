@@ -287,6 +287,7 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
         : this.owner.hostSide.write(this.toWrite(next));
     done.then(() => {
       this.settleCharge(chargedBytes);
+      next.giveBack?.();
       this.answer(frame(frameTypes.pathReply, { id: next.id }));
     }, failed);
   }

@@ -64,6 +64,7 @@ export class ResyncTarget {
           frameTypes.resyncApplied,
           failure === undefined ? frameStatus.ok : frameStatus.failed,
         );
+        if (failure === undefined) next.giveBack?.();
       });
     } else if (next.type === frameTypes.resyncCompare) this.compare(leg, next);
   }

@@ -1,4 +1,4 @@
-const keptBytes = 4 * 1024 * 1024;
+const keptBytes = 8 * 1024 * 1024;
 
 /**
  * Memory of payloads that were given back, by length: hosts mostly repeat the same few. What is kept is bounded; lengths that
@@ -15,13 +15,14 @@ export class BodyPool {
   }
 
   give(body: Uint8Array): void {
+    const same = this.free.get(body.length) ?? [];
     if (this.bytes + body.length > keptBytes) {
       this.free.clear();
-      this.bytes = 0;
+      this.bytes = same.length * body.length;
     }
-    const same = this.free.get(body.length);
-    if (same === undefined) this.free.set(body.length, [body]);
-    else same.push(body);
+    this.free.set(body.length, same);
+    if (this.bytes + body.length > keptBytes) return;
+    same.push(body);
     this.bytes += body.length;
   }
 }

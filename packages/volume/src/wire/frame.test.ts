@@ -85,4 +85,22 @@ describe('cutting bytes into frames', () => {
     );
     expect(landedBytes).toBeGreaterThan(100_000);
   });
+
+  it('needs no new memory for what comes after something of the same size that was given back', () => {
+    const lengths = Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? 4_096 : 24));
+    let allocated = 0;
+    let chunksBack = 0;
+    const parser = new FrameParser(
+      (next) => next.giveBack?.(),
+      (length) => {
+        allocated += 1;
+        return new Uint8Array(length);
+      },
+      () => (chunksBack += 1),
+    );
+    const bytes = encoded(lengths);
+    const chunk = 2 * headerBytes + 4_096 + 24;
+    for (let at = 0; at < bytes.length; at += chunk) parser.push(bytes.subarray(at, at + chunk));
+    expect({ allocated, chunksBack }).toEqual({ allocated: 1, chunksBack: 25 });
+  });
 });

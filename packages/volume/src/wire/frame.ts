@@ -163,22 +163,25 @@ function decodeHeader(view: DataView, at: number): Frame {
 
 /** Reading less than this straight to where it belongs is not worth the words. */
 const smallestLandingBytes = 4 * 1024;
+/** What is smaller is left to the collector. */
+const smallestPooledBytes = 2 * 1024;
 
-/** Cuts a stream of bytes into frames, however the bytes are split. A payload inside one chunk is not copied. */
+/**
+ * Cuts a stream of bytes into frames, however the bytes are split. Every payload lies in memory of its own, so that the stream can read
+ * into the same chunk again: to copy some KiB costs less than new memory, which sooner or later makes the collector look at everything.
+ */
 export class FrameParser {
   private readonly head = new Uint8Array(headerBytes);
   private readonly headView = new DataView(this.head.buffer);
   private headFilled = 0;
-  /** How many parts of received chunks somebody has got so far. */
-  private viewsGiven = 0;
   private readonly bodies = new BodyPool();
   private open: Frame | undefined;
   private body: Uint8Array = noPayload;
   private bodyFilled = 0;
 
   /**
-   * @param allocate memory for a payload in several chunks; it need not be cleared, every byte of it is written.
-   * @param giveBack hears of chunks of which nobody kept a part.
+   * @param allocate memory for a payload; it need not be cleared, every byte of it is written.
+   * @param giveBack hears of every chunk that was taken in.
    */
   constructor(
     private readonly found: (frame: Frame) => void,
@@ -189,7 +192,6 @@ export class FrameParser {
   /** @throws HoldfastError PROTOCOL when the bytes are none of ours; the stream is of no use after that. */
   push(chunk: Uint8Array): void {
     let at = 0;
-    const viewsBefore = this.viewsGiven;
     while (at < chunk.length) {
       if (this.open !== undefined) {
         at += this.fillBody(chunk, at, this.open);
@@ -209,7 +211,7 @@ export class FrameParser {
         at = this.begin(this.headView, chunk, at);
       }
     }
-    if (this.viewsGiven === viewsBefore) this.giveBack?.(chunk);
+    this.giveBack?.(chunk);
   }
 
   /** Where the next bytes belong, when they are the rest of a payload. */
@@ -246,16 +248,16 @@ export class FrameParser {
       this.found(next);
       return at;
     }
-    if (chunk.length - at >= payloadBytes) {
-      next.payload = chunk.subarray(at, at + payloadBytes);
-      this.viewsGiven += 1;
+    if (payloadBytes < smallestPooledBytes && chunk.length - at >= payloadBytes) {
+      next.payload = new Uint8Array(payloadBytes);
+      next.payload.set(chunk.subarray(at, at + payloadBytes));
       this.found(next);
       return at + payloadBytes;
     }
     this.open = next;
     this.body = this.bodies.take(payloadBytes) ?? this.allocate(payloadBytes);
     this.bodyFilled = 0;
-    return at;
+    return at + this.fillBody(chunk, at, next);
   }
 
   private fillBody(chunk: Uint8Array, at: number, open: Frame): number {

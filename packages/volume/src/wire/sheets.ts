@@ -3,9 +3,12 @@ import { type Frame, headerBytes } from './frame.js';
 /** Payloads up to this are copied behind their header: cheaper than one more piece for the system. */
 export const joinedPayloadBytes = 16 * 1024;
 
-/** Sheets of this size are used again; a turn that needs more gets one for itself. */
-const keptBytes = 192 * 1024;
-const keptSheets = 4;
+/** Sheets of these sizes are used again, so many of each; a turn that needs more gets one for itself. */
+const sizes: readonly { readonly lengthBytes: number; readonly kept: number }[] = [
+  { lengthBytes: 4 * 1024, kept: 64 },
+  { lengthBytes: 32 * 1024, kept: 32 },
+  { lengthBytes: 192 * 1024, kept: 8 },
+];
 
 /** Memory that the frames of one turn are written into, one behind the other. */
 export interface Sheet {
@@ -15,7 +18,7 @@ export interface Sheet {
 
 /** Hands out sheets and takes them back when the system has their bytes. */
 export class Sheets {
-  private readonly free: Sheet[] = [];
+  private readonly free: readonly Sheet[][] = sizes.map(() => []);
 
   constructor(private readonly allocate: (lengthBytes: number) => Uint8Array) {}
 
@@ -25,13 +28,15 @@ export class Sheets {
     for (const { payload } of frames) {
       if (payload.length <= joinedPayloadBytes) lengthBytes += payload.length;
     }
-    if (lengthBytes > keptBytes) return this.make(lengthBytes);
-    return this.free.pop() ?? this.make(keptBytes);
+    const size = sizes.findIndex((each) => lengthBytes <= each.lengthBytes);
+    return this.free[size]?.pop() ?? this.make(sizes[size]?.lengthBytes ?? lengthBytes);
   }
 
   /** Only once, and not before the bytes have left. */
   give(sheet: Sheet): void {
-    if (sheet.bytes.length === keptBytes && this.free.length < keptSheets) this.free.push(sheet);
+    const size = sizes.findIndex((each) => sheet.bytes.length === each.lengthBytes);
+    const free = this.free[size];
+    if (free !== undefined && free.length < (sizes[size]?.kept ?? 0)) free.push(sheet);
   }
 
   private make(lengthBytes: number): Sheet {

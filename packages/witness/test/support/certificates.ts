@@ -4,7 +4,18 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { WitnessTls } from '../../src/node/tls.js';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+
+/** Nothing to type into, and an end: a program that hangs is named, not waited for until the test's time is over. */
+async function run(program: string, args: readonly string[], cwd?: string): Promise<void> {
+  const running = execute(program, args, {
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  running.child.stdin?.end();
+  await running;
+}
 
 /** Undefined when there is no openssl; with HOLDFAST_REQUIRE_CLIENTS=1 that is an error. */
 export async function opensslMissing(): Promise<string | undefined> {
@@ -19,6 +30,8 @@ export async function opensslMissing(): Promise<string | undefined> {
 
 /** A certificate authority in a folder, for one test. */
 export class Authority {
+  private serial = 0;
+
   private constructor(
     private readonly folder: string,
     private readonly name: string,
@@ -53,7 +66,16 @@ export class Authority {
     await writeFile(join(this.folder, `${file}.ext`), `${lines}\n`);
     await this.openssl([
       ...['x509', '-req', '-in', `${file}.csr`, '-days', '2', '-extfile', `${file}.ext`],
-      ...['-CA', `${this.name}.crt`, '-CAkey', `${this.name}.key`, '-CAcreateserial', '-out', `${file}.crt`],
+      ...[
+        '-CA',
+        `${this.name}.crt`,
+        '-CAkey',
+        `${this.name}.key`,
+        '-set_serial',
+        this.nextSerial(),
+        '-out',
+        `${file}.crt`,
+      ],
     ]);
     const read = (name: string): Promise<string> => readFile(join(this.folder, name), 'utf8');
     return {
@@ -63,7 +85,13 @@ export class Authority {
     };
   }
 
+  /** Certificates are made side by side, so no file may keep the count. */
+  private nextSerial(): string {
+    this.serial += 1;
+    return String(this.serial);
+  }
+
   private async openssl(args: readonly string[]): Promise<void> {
-    await run('openssl', args, { cwd: this.folder });
+    await run('openssl', args, this.folder);
   }
 }
