@@ -16,13 +16,13 @@ function livesOf(policies: typeof every): readonly Life[] {
 
 function measure(title: string, lives: readonly Life[]): void {
   const costs: number[] = [];
-  for (let round = 0; round < 6; round += 1) {
+  for (let round = 0; round < 24; round += 1) {
     for (const { options, at, events } of lives) {
       let state = consistencyGroup.init(options, at);
       for (const event of events) {
         const begin = process.hrtime.bigint();
         state = consistencyGroup.step(state, event).state;
-        if (round > 1) costs.push(Number(process.hrtime.bigint() - begin) / 1_000);
+        if (round > 7) costs.push(Number(process.hrtime.bigint() - begin) / 1_000);
       }
     }
   }

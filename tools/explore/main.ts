@@ -28,7 +28,7 @@ function exploreOne(index: number): Found {
   const before = process.cpuUsage();
   const found = explore(new PolarizationSystem(scene), {
     clock: performance,
-    statesMax: Number(given('states') ?? statesOf(size)),
+    statesMax: Number(given('states') ?? statesOf(size, scene)),
     seed: Number(given('seed') ?? 0),
     calmEvery,
   });

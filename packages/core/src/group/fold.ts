@@ -26,11 +26,15 @@ export function withEpoch(record: GroupRecord, change: EpochChange): GroupRecord
 export function foldPolarization(base: GroupRecord, own: NodeRecord): GroupRecord {
   const { preferred, operation, model, planned, swap, failback } = base;
   const raised = own.epoch > base.epoch;
+  // A commit of the group is on its way already: what fault handling knows is of the epoch before, and must not take it back.
+  const { epoch, lineageId, sequencer, history } = base;
+  const committed = own.epoch < base.epoch ? { epoch, lineageId, sequencer, history } : {};
   const { discarded: _discarded, ...outcome } = planned ?? {};
   // A promise that fault handling has ended is of no use in another epoch.
   const kept = raised ? outcome : planned;
   return {
     ...own,
+    ...committed,
     preferred,
     ...(operation === undefined || (raised && isOvertaken(operation, own.epoch)) ? {} : { operation }),
     ...(model === undefined ? {} : { model }),

@@ -121,6 +121,11 @@ export function isFaultOpen({ polarization }: GroupState): boolean {
   return mode === 'unknown' || mode === 'suspended' || mode === 'arbitrating' || mode === 'splitBrain';
 }
 
+/** This node has been told to stop: nothing that would give it a role has a point any more. */
+function isStopping({ polarization }: GroupState): boolean {
+  return polarization.stopped || polarization.operation?.kind === 'stopping';
+}
+
 /** Operations begin where writes are answered for: at the owner, or at the sequencer while both mirror. */
 export function leadsGroup({ polarization, record }: GroupState): boolean {
   const leader = record.owner ?? record.sequencer;
@@ -143,6 +148,7 @@ export function isSettled({ polarization, record, self }: GroupState): boolean {
 export function claimantOf(state: GroupState): GroupOperationKind | undefined {
   const { waiting, swap } = state;
   if (isFaultOpen(state) || state.caughtUp !== undefined) return 'fault';
+  if (isStopping(state)) return 'handover';
   if (isOfferHeld(state)) return 'handover';
   if (waiting?.policy === 'swap-recovery' && swap !== undefined) return 'handover';
   return waiting === undefined ? undefined : 'failback';
@@ -153,6 +159,7 @@ export type LockAnswer = 'granted' | 'waits' | { readonly refusedBy: string };
 /** Whether an operation of that kind may begin now. `waits`: what has the group gives way first. */
 export function mayBegin(state: GroupState, kind: GroupOperationKind): LockAnswer {
   if (isFaultOpen(state) && kind !== 'fault') return { refusedBy: 'fault handling' };
+  if (isStopping(state)) return { refusedBy: 'fault handling, which stops this node,' };
   if (!leadsGroup(state)) {
     const { owner, sequencer } = state.record;
     return { refusedBy: `node ${owner ?? sequencer}, where operations begin,` };

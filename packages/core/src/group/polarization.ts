@@ -223,6 +223,23 @@ export function hearPolarization(turn: GroupTurn, fact: PolarizationFact): void 
   turn.tell({ policy: name, fact });
 }
 
+/**
+ * A node that stops holds its hosts and flushes for the last time. A gate that something else has set meanwhile, a role that came over
+ * perhaps, has ended that: it is wished again, and answered under the same name.
+ */
+export function drainAgain(turn: GroupTurn): void {
+  const { operation, saving } = turn.state.polarization;
+  const gate = turn.drainsEndedBy;
+  if (gate === undefined || operation?.kind !== 'stopping' || saving?.then.kind === 'stopped') return;
+  const because = {
+    kind: 'command',
+    command: 'shut-down',
+    detail: 'host I/O is held again, since the gate has changed meanwhile',
+  } as const;
+  const effect = { id: operation.effect, kind: 'drain', flush: true, because } as const;
+  turn.pass({ id: turn.nextId(), kind: 'part', policy: name, effect, because, after: [gate] });
+}
+
 /** What the peer has offered is heard as soon as nothing else has the group here. */
 export function releaseOffer(turn: GroupTurn): void {
   const { offered, session } = turn.state;

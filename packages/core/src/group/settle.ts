@@ -5,7 +5,7 @@ import { groupLockOf, isFaultOpen, leadsGroup } from './lock.js';
 import { carryIfDue, passingDueAt, sayAgainIfDue, takeOrderBack } from './order.js';
 import { deliverAll, partsWakeAt } from './parts.js';
 import { newsForPlanned } from './planned.js';
-import { releaseCaughtUp, releaseHeld, releaseOffer } from './polarization.js';
+import { drainAgain, releaseCaughtUp, releaseHeld, releaseOffer } from './polarization.js';
 import type { GroupState } from './state.js';
 import { newsForSwap } from './swap.js';
 import type { GroupTurn } from './turn.js';
@@ -31,6 +31,7 @@ export function settle(turn: GroupTurn): void {
   } while (turn.hasMore);
   sayAgainIfDue(turn);
   turn.settleGate();
+  drainAgain(turn);
   writeIfIdle(turn);
 }
 

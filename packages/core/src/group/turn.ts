@@ -43,6 +43,8 @@ export class GroupTurn {
   deliveries: number;
   private own = 0;
   private lastGate: { readonly gate: GroupGate; readonly id: EffectId } | undefined;
+  /** The gate that was set last in this step, after every wish to drain: it has ended them. */
+  drainsEndedBy: EffectId | undefined;
 
   constructor(state: GroupState, event: { readonly at: Millis; readonly sequence: number }) {
     this.state = { ...state, now: Math.max(state.now, event.at) };
@@ -78,8 +80,7 @@ export class GroupTurn {
   }
 
   wish(wish: Wish<OwnEffect>, because: GroupReason, after: readonly EffectId[] = []): EffectId {
-    const id = effectId(this.state.self, this.sequence, this.own);
-    this.own += 1;
+    const id = this.nextId();
     this.effects.push({ ...wish, id, because, ...(after.length === 0 ? {} : { after }) });
     return id;
   }
@@ -91,8 +92,18 @@ export class GroupTurn {
   /** Lets a policy's wish out, under its policy's name. */
   pass(effect: GroupPartEffect): void {
     // A wish to drain holds hosts by itself, so the gate that follows it is set again.
-    if (effect.effect.kind === 'drain' || effect.effect.kind === 'hold-io') this.lastGate = undefined;
+    if (effect.effect.kind === 'drain' || effect.effect.kind === 'hold-io') {
+      this.lastGate = undefined;
+      this.drainsEndedBy = undefined;
+    }
     this.effects.push(effect);
+  }
+
+  /** For a wish of a policy that the group repeats in its name. */
+  nextId(): EffectId {
+    const id = effectId(this.state.self, this.sequence, this.own);
+    this.own += 1;
+    return id;
   }
 
   /** The names that a policy's wish waits for, as they went out. What is done already needs no wait. */
@@ -127,6 +138,7 @@ export class GroupTurn {
   private setGate(gate: GroupGate, because: GroupReason): EffectId {
     const id = this.wish({ kind: 'set-gate', gate }, because);
     this.lastGate = { gate, id };
+    this.drainsEndedBy = id;
     this.patch({ gate });
     return id;
   }

@@ -33,7 +33,7 @@ export type Choice =
   | { readonly do: 'cut-both' | 'heal-both' }
   | { readonly do: 'disk-error' | 'leg'; readonly side: Side }
   | { readonly do: 'health'; readonly side: Side; readonly level: HealthLevel }
-  | { readonly do: 'command'; readonly side: Side; readonly command: OperatorCommand['kind'] };
+  | { readonly do: 'command'; readonly side: Side; readonly command: OperatorCommand['kind'] | 'move' };
 
 export function describe(choice: Choice): string {
   const dies = 'dies' in choice ? `, and dies after ${String(choice.dies)} deeds` : '';

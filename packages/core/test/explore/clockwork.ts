@@ -126,8 +126,19 @@ export function beforeSession(state: PolarizationState): PolarizationState {
 /** Highest number of a lease request or grant; older ones count down from it. */
 export const countNow = 6;
 
-/** The state with all numbers of requests and grants that much lower. What is lower than 1 is as good as forgotten. */
-export function lowerCounts(state: PolarizationState, requests: number, grants: number): PolarizationState {
+/** By how much numbers are lowered at one node: of what it asks and grants, and of what the other one grants to it and asks of it. */
+export interface Lowering {
+  readonly requests: number;
+  readonly grants: number;
+  readonly received: number;
+  readonly asked: number;
+}
+
+/** The state with the numbers of requests and grants that much lower. What is lower than 1 is as good as forgotten. */
+export function lowerCounts(
+  state: PolarizationState,
+  { requests, grants, received }: Lowering,
+): PolarizationState {
   const { lease } = state;
   return {
     ...state,
@@ -146,7 +157,7 @@ export function lowerCounts(state: PolarizationState, requests: number, grants: 
         : {
             receivedGrant: {
               ...lease.receivedGrant,
-              sequence: Math.max(0, lease.receivedGrant.sequence - grants),
+              sequence: Math.max(0, lease.receivedGrant.sequence - received),
             },
           }),
     },

@@ -15,13 +15,16 @@ describe('two policies, a link, a witness, and what may happen to them', () => {
     '%s',
     { timeout: 120_000 },
     (_name, scene) => {
-      const found = explore(new PolarizationSystem(scene), { statesMax: statesOf('test'), calmEvery: 16 });
+      const found = explore(new PolarizationSystem(scene), {
+        statesMax: statesOf('test', scene),
+        calmEvery: 16,
+      });
       expect(
         found.ended,
         `${describeExploration(found)}\n${found.violation === undefined ? '' : storyOf(scene, found.violation)}`,
       ).not.toBe('violated');
       // Whoever claims to have explored must have been somewhere.
-      expect(found.states).toBeGreaterThanOrEqual(Math.min(statesOf('test'), 1_000));
+      expect(found.states).toBeGreaterThanOrEqual(Math.min(statesOf('test', scene), 1_000));
       expect(found.transitions).toBeGreaterThan(found.states / 2);
     },
   );

@@ -16,6 +16,7 @@ export const faultKinds = [
   'health',
   'path',
   'operator',
+  'move',
   'force',
 ] as const;
 

@@ -5,7 +5,7 @@ import type {
   PolarizationState,
 } from '../../src/index.js';
 import type { Choice } from './choices.js';
-import { clockBase, later, sessionNow, units } from './clockwork.js';
+import { clockBase, sessionNow, units } from './clockwork.js';
 import { forgetCache } from './data.js';
 import { Deeds, withStanding, withWitness } from './deeds.js';
 import { once } from './policy-bench.js';
@@ -276,7 +276,7 @@ export class Happening extends Deeds {
       record: node.disk,
       pristine: node.disk.mode === 'fresh',
     };
-    return this.bench.pieces.same(later(this.bench.policy.init(options, clockBase), 0));
+    return this.bench.begin(this.bench.policy.init(options, clockBase));
   }
 
   /** The machine forgets the latest writes, unless nobody else can have them either: what an owner lost is lost as declared. */
@@ -316,13 +316,18 @@ export class Happening extends Deeds {
 
   private command(world: World, side: Side, kind: Extract<Choice, { do: 'command' }>['command']): World {
     const { state } = world.nodes[side];
-    const spent = this.spend(world, kind === 'force-survivor' ? 'force' : 'operator');
+    const spent = this.spend(
+      world,
+      kind === 'force-survivor' ? 'force' : kind === 'move' ? 'move' : 'operator',
+    );
     const give = (command: Extract<PolarizationFact, { kind: 'command' }>['command']): World =>
       this.give(spent, side, { kind: 'command', commandId: 'c', command });
     if (kind === 'force-survivor') {
       const forced = give({ kind, expectedEpoch: state?.record.epoch ?? 0, acknowledgeDataLoss: true });
       return { ...forced, copies: { ...forced.copies, forgiven: true } };
     }
+    // A command of planned failover, which fault handling alone does not know.
+    if (kind === 'move') return give({ kind } as unknown as Parameters<typeof give>[0]);
     if (kind === 'resolve-split-brain') return give({ kind, victim: names[side] });
     return give({ kind });
   }

@@ -23,6 +23,8 @@ export interface Scene {
    */
   readonly order?: 'any' | 'one' | 'few';
   readonly landmarks?: readonly Landmark<World>[];
+  /** How much of all states are its, against another scene. Default 1. */
+  readonly share?: number;
 }
 
 /** Everything that may happen next. */
@@ -277,6 +279,9 @@ export class Offers {
         if (state.health.level !== level) found.push({ do: 'health', side, level });
     }
     if (this.may(world, 'operator')) this.commandsTo(state.mode, side, found);
+    const isLeader = state.mode === 'mirrored' && state.gate.sequencer === names[side];
+    if (this.bench.policy.moves !== undefined && isLeader && this.may(world, 'move'))
+      found.push({ do: 'command', side, command: 'move' });
     if (this.may(world, 'force') && ['unknown', 'suspended', 'arbitrating', 'fenced'].includes(state.mode))
       found.push({ do: 'command', side, command: 'force-survivor' });
   }

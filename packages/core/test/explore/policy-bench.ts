@@ -2,6 +2,7 @@ import { Pieces } from '@holdfast/testkit';
 import {
   introduce,
   type Because,
+  type Introduction,
   type PolarizationEffect,
   type PolarizationEvent,
   type PolarizationFact,
@@ -9,10 +10,30 @@ import {
   type PolarizationState,
   type ttlPolarization,
 } from '../../src/index.js';
-import { beforeSession, clockBase, countNow, later, lowerCounts, sessionNow } from './clockwork.js';
-import type { Letter, NodePart, Reply, World } from './world.js';
+import {
+  beforeSession,
+  clockBase,
+  countNow,
+  later,
+  lowerCounts,
+  sessionNow,
+  type Lowering,
+} from './clockwork.js';
+import { otherSide, type Letter, type NodePart, type Reply, type Side, type World } from './world.js';
 
-export type Policy = typeof ttlPolarization;
+/** How a state is moved whose policy is more than fault handling alone. */
+export interface Moves {
+  readonly introduce: (state: PolarizationState) => Introduction;
+  readonly later: (state: PolarizationState, elapsedMs: number) => PolarizationState;
+  readonly beforeSession: (state: PolarizationState) => PolarizationState;
+  /** Effects that the state waits for, beside those of fault handling. */
+  readonly asked: (state: PolarizationState) => readonly string[];
+}
+
+export type Policy = typeof ttlPolarization & { readonly moves?: Moves };
+const plainMoves: Moves = { introduce, later, beforeSession, asked: () => [] };
+/** Deliveries within one step of a group: what an inner policy asks for in it has a number of that step's thousand. */
+export const deliveriesPerStep = 1_000;
 /** Nobody has to do anything about an answer or a report. */
 export type Deed = Exclude<PolarizationEffect, { kind: 'answer' | 'report' }>;
 
@@ -49,7 +70,11 @@ export class PolicyBench {
   private readonly sent = new Map<Deed, Letter>();
   private readonly greetings = new Map<PolarizationState, Letter>();
 
+  private readonly means: Moves;
+  private readonly asked = new Map<PolarizationState, number>();
+
   constructor(readonly policy: Policy) {
+    this.means = policy.moves ?? plainMoves;
     this.tick = this.pieces.same<PolarizationFact>({ kind: 'tick' });
   }
 
@@ -81,7 +106,7 @@ export class PolicyBench {
   /** What a node in that state says first in a new session. */
   greeting(state: PolarizationState): Letter {
     return once(this.greetings, state, () =>
-      this.pieces.same<Letter>({ kind: 'connected', introduction: introduce(state) }),
+      this.pieces.same<Letter>({ kind: 'connected', introduction: this.means.introduce(state) }),
     );
   }
 
@@ -112,18 +137,23 @@ export class PolicyBench {
     );
     const reports = step.effects.filter((effect) => effect.kind === 'report');
     const said = reports.map(({ because }) => because);
-    const after = this.pieces.same(later(step.state, 0));
+    const after = this.pieces.same(this.means.later(step.state, 0));
     if (event.kind === 'tick' && after === state)
       throw new Error(`node ${state.self.nodeId} asks for a tick that changes nothing`);
     return { state: after, deeds, said };
   }
 
+  /** A state that has just come about. */
+  begin(state: PolarizationState): PolarizationState {
+    return this.pieces.same(this.means.later(state, 0));
+  }
+
   later(state: PolarizationState, elapsedMs: number): PolarizationState {
-    return this.moved(`later ${String(elapsedMs)}`, state, () => later(state, elapsedMs));
+    return this.moved(`later ${String(elapsedMs)}`, state, () => this.means.later(state, elapsedMs));
   }
 
   beforeSession(state: PolarizationState): PolarizationState {
-    return this.moved('session', state, () => beforeSession(state));
+    return this.moved('session', state, () => this.means.beforeSession(state));
   }
 
   private moved(how: string, state: PolarizationState, move: () => PolarizationState): PolarizationState {
@@ -139,6 +169,9 @@ export class PolicyBench {
     if (operation !== undefined && 'effect' in operation) taken |= this.bit(operation.effect);
     taken |= this.bit(node.persist?.effect) | this.bit(node.draining) | this.bit(node.resync?.effect);
     taken |= asked;
+    taken |= once(this.asked, state, () =>
+      this.means.asked(state).reduce((bits, effect) => bits | this.bit(effect), 0),
+    );
     let sequence = 1;
     while ((taken & (1 << sequence)) !== 0) sequence += 1;
     return sequence;
@@ -146,50 +179,72 @@ export class PolicyBench {
 
   bit(effect: string | null | undefined): number {
     if (effect === undefined || effect === null) return 0;
-    return 1 << once(this.sequences, effect, () => Number(effect.split('/')[3]));
+    return 1 << once(this.sequences, effect, () => stepOf(Number(effect.split('/')[3])));
   }
 
-  /** Requests and grants are counted; once the counts have become high, everybody's are lowered alike. */
+  /** Requests and grants are counted; once the counts of one node have become high, they are lowered wherever they stand. */
   lowerCounts(world: World): World {
-    const [a, b] = world.nodes;
-    const requests = Math.max(0, (b.state?.lease.requestSequence ?? 0) - countNow);
-    const grants = Math.max(0, (a.state?.lease.grantSequence ?? 0) - countNow);
-    if (requests === 0 && grants === 0) return world;
-    const how = `counts ${String(requests)} ${String(grants)}`;
-    const lowered = (node: NodePart): NodePart => {
+    const { nodes, link } = world;
+    const over = (count = 0): number => Math.max(0, count - countNow);
+    const requests = nodes.map(({ state }) => over(state?.lease.requestSequence));
+    const grants = nodes.map(({ state }) => over(state?.lease.grantSequence));
+    if ([...requests, ...grants].every((count) => count === 0)) return world;
+    const loweringAt = (side: Side): Lowering => ({
+      requests: requests[side] ?? 0,
+      grants: grants[side] ?? 0,
+      received: grants[otherSide(side)] ?? 0,
+      asked: requests[otherSide(side)] ?? 0,
+    });
+    const lowered = (side: Side): NodePart => {
+      const node = nodes[side];
       const { state } = node;
+      const by = loweringAt(side);
       if (state === null) return node;
-      return { ...node, state: this.moved(how, state, () => lowerCounts(state, requests, grants)) };
+      return { ...node, state: this.moved(wordsOf(by), state, () => lowerCounts(state, by)) };
     };
-    const to = world.link.to.map((letters) =>
-      letters.map((letter) => this.lowerLetter(how, letter, requests, grants)),
-    );
-    const link = { ...world.link, to: [to[0] ?? [], to[1] ?? []] as const };
-    return { ...world, nodes: [lowered(a), lowered(b)], link };
+    const lettersTo = (side: Side): readonly Letter[] =>
+      link.to[side].map((letter) => this.lowerLetter(letter, loweringAt(otherSide(side))));
+    return {
+      ...world,
+      nodes: [lowered(0), lowered(1)],
+      link: { ...link, to: [lettersTo(0), lettersTo(1)] },
+    };
   }
 
-  private lowerLetter(how: string, letter: Letter, requests: number, grants: number): Letter {
+  /** A letter on its way, by what has become of the counts of its sender. */
+  private lowerLetter(letter: Letter, sender: Lowering): Letter {
     if (letter.kind !== 'message') return letter;
-    const known = once(this.letters, how, () => new Map<Letter, Letter>());
+    const known = once(this.letters, wordsOf(sender), () => new Map<Letter, Letter>());
     return once(known, letter, () =>
-      this.pieces.same({ ...letter, message: lowerMessage(letter.message, requests, grants) }),
+      this.pieces.same({ ...letter, message: lowerMessage(letter.message, sender) }),
     );
   }
 }
 
-function lowerMessage(message: PolarizationMessage, requests: number, grants: number): PolarizationMessage {
+function wordsOf({ requests, grants, received, asked }: Lowering): string {
+  return `counts ${[requests, grants, received, asked].join(' ')}`;
+}
+
+/** The step in which it was asked: inner policies of a group count their own. */
+function stepOf(sequence: number): number {
+  return sequence < deliveriesPerStep ? sequence : Math.floor(sequence / deliveriesPerStep);
+}
+
+/** A request or a grant as it looks when the counts of its sender are lowered. */
+function lowerMessage(message: PolarizationMessage, sender: Lowering): PolarizationMessage {
+  const lower = (count: number, by: number): number => Math.max(0, count - by);
   switch (message.kind) {
     case 'ttl-request':
       return {
         ...message,
-        requestSequence: Math.max(0, message.requestSequence - requests),
-        ackedGrantSequence: Math.max(0, message.ackedGrantSequence - grants),
+        requestSequence: lower(message.requestSequence, sender.requests),
+        ackedGrantSequence: lower(message.ackedGrantSequence, sender.received),
       };
     case 'ttl-grant':
       return {
         ...message,
-        requestSequence: Math.max(0, message.requestSequence - requests),
-        grantSequence: Math.max(0, message.grantSequence - grants),
+        requestSequence: lower(message.requestSequence, sender.asked),
+        grantSequence: lower(message.grantSequence, sender.grants),
       };
     default:
       return message;

@@ -11,6 +11,11 @@ export interface Powers {
   readonly broken: string | undefined;
 }
 
+/** By the gate of a group. Fault handling alone leaves the order to its sequencer. */
+function orders({ gate }: PolarizationState): boolean {
+  return 'ordersWrites' in gate && gate.ordersWrites === true;
+}
+
 export class Rules {
   private readonly known = new Map<PolarizationState, Powers>();
 
@@ -80,6 +85,13 @@ export class Rules {
         }
         return undefined;
       },
+    },
+    {
+      name: 'one order',
+      check: ({ nodes: [{ state: a }, { state: b }] }) =>
+        a !== null && b !== null && orders(a) && orders(b) && a.gate.epoch === b.gate.epoch
+          ? `both nodes order writes in epoch ${String(a.gate.epoch)}`
+          : undefined,
     },
     {
       name: 'rules of one node',

@@ -1,6 +1,8 @@
 import { units } from './clockwork.js';
+import { grouped, groupOf } from './grouped.js';
 import type { Script } from './data-offers.js';
 import type { Scene } from './offers.js';
+import { names, sides, type World } from './world.js';
 
 /** Writes of two hosts to one block, each at its own node: all that an order can go wrong with. */
 const contended: Script = [
@@ -13,8 +15,8 @@ const apart: Script = [
   { block: 1, via: 1 },
 ];
 
-/** What is explored without a finding, each scene as far as its share of states goes. */
-export const scenes: readonly Scene[] = [
+/** Two nodes with fault handling alone. */
+const pairScenes: readonly Scene[] = [
   { name: 'a crash at any moment', limits: { total: 1, crash: 1 } },
   {
     name: 'two of: cuts of one way or both, resets, crashes',
@@ -65,10 +67,64 @@ export const scenes: readonly Scene[] = [
   },
 ];
 
+/** The roles have passed to node b, and both mirror under its order. */
+const hasMoved = {
+  name: 'a planned failover has been carried out',
+  isReached: ({ nodes }: World): boolean =>
+    nodes.every(({ state }) => {
+      if (state?.mode !== 'mirrored') return false;
+      const { record, planned } = groupOf(state);
+      return (
+        record.sequencer === names[1] && record.preferred === names[1] && planned?.record.grant === undefined
+      );
+    }),
+};
+const hasFallenBack = {
+  name: 'a node goes on alone although a planned failover had begun',
+  isReached: ({ nodes, faults }: World): boolean =>
+    (faults[0] ?? 0) > 1 && sides.some((side) => nodes[side].state?.mode === 'standalone'),
+};
+
+const movedScenes: readonly Scene[] = [
+  { name: 'a group that is moved', limits: { total: 1, move: 1 }, landmarks: [hasMoved] },
+  {
+    name: 'a group that is moved, and a crash',
+    limits: { total: 2, move: 1, crash: 1 },
+    landmarks: [hasMoved, hasFallenBack],
+  },
+  {
+    name: 'a group that is moved, cuts and resets',
+    limits: { total: 2, move: 1, cut: 1, reset: 1 },
+    order: 'few',
+    landmarks: [hasMoved, hasFallenBack],
+  },
+  {
+    name: 'a group that is moved, slow letters, pauses and a witness that is cut off',
+    limits: { total: 3, move: 1, delay: 1, pause: 1, 'witness-cut': 1 },
+  },
+  {
+    name: 'a group that is moved, lost power and disks that fail',
+    limits: { total: 3, move: 1, power: 1, 'disk-error': 1, leg: 1 },
+  },
+  {
+    name: 'a group with sick nodes, operators and crashes',
+    limits: { total: 3, move: 1, health: 1, operator: 1, crash: 1 },
+  },
+];
+
+/** A whole consistency group at each node, whose roles are about to be moved on purpose. A state of it takes longer. */
+const groupScenes = movedScenes.map((scene): Scene => ({ ...scene, policy: grouped, share: 0.6 }));
+
+/** What is explored without a finding, each scene as far as its share of states goes. */
+export const scenes: readonly Scene[] = [...pairScenes, ...groupScenes];
+
 /** States of all scenes together, by setting: a slice for every test run, a change, a night. */
 export const sizes = { test: 28_000, change: 1_120_000, night: 11_200_000 } as const;
 export type Size = keyof typeof sizes;
 
-export function statesOf(size: Size): number {
-  return Math.ceil(sizes[size] / scenes.length);
+const shareOf = ({ share = 1 }: Scene): number => share;
+const shares = scenes.reduce((sum, scene) => sum + shareOf(scene), 0);
+
+export function statesOf(size: Size, scene: Scene): number {
+  return Math.ceil((sizes[size] * shareOf(scene)) / shares);
 }
