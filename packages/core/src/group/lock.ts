@@ -69,8 +69,10 @@ export function holdersOf(state: GroupState): readonly GroupLock[] {
       revocable: false,
     });
   }
-  const moving = planned === undefined ? undefined : (plannedFailoverLock(planned) ?? gettingReady(planned));
-  if (moving !== undefined) {
+  const moving =
+    planned === undefined ? undefined : (plannedFailoverLock(planned) ?? gettingReady(planned, record.epoch));
+  // A later epoch has come over it, by a fault: it can change nothing any more, and hears so when both mirror again.
+  if (moving !== undefined && record.epoch <= moving.epoch + 1) {
     holders.push({
       kind: 'planned-failover',
       policy: 'planned-failover',
@@ -92,13 +94,19 @@ export function holdersOf(state: GroupState): readonly GroupLock[] {
   return holders;
 }
 
-/** A target that gets ready has promised nothing yet, and may have in the next moment: its promise is perhaps being written. */
-function gettingReady(planned: PlannedFailoverState): PlannedFailoverLock | undefined {
+/**
+ * A target that gets ready has promised nothing yet, and may have in the next moment: its promise is perhaps being written. One that has
+ * taken its promise back waits for the word of the source, whose commit may be on its way.
+ */
+function gettingReady(planned: PlannedFailoverState, epoch: number): PlannedFailoverLock | undefined {
   const { target, record } = planned;
-  if (target === undefined || record.preparation !== undefined || record.grant !== undefined)
-    return undefined;
+  const { preparation, grant } = record;
+  if (target === undefined || grant !== undefined) return undefined;
+  const mayBeCommitted =
+    preparation?.discarded === true && target.over !== true && preparation.next.epoch > epoch;
+  if (preparation !== undefined && !mayBeCommitted) return undefined;
   const { operationId } = target;
-  return { kind: 'planned-failover', operationId, epoch: record.roles.epoch, cancellable: true };
+  return { kind: 'planned-failover', operationId, epoch, cancellable: !mayBeCommitted };
 }
 
 function isOfferHeld({ held }: GroupState): boolean {

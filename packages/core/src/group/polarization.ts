@@ -271,7 +271,8 @@ function hearMessage(turn: GroupTurn, session: number, message: PolarizationMess
   }
   const heard =
     message.kind === 'mode-changed'
-      ? { ...message, introduction: withRoleOf(state.record, message.introduction) }
+      ? // By what was agreed on in this session, whether or not it is on the disk already.
+        { ...message, introduction: withRoleOf(turn.base, message.introduction) }
       : message;
   turn.tell({ policy: name, fact: { kind: 'peer-message', session, message: heard } });
 }

@@ -1,5 +1,6 @@
 import {
   consistencyGroup,
+  groupLockOf,
   introduceGroup,
   type Gate,
   type GroupEffect,
@@ -281,6 +282,7 @@ export const groupedOf = (group: typeof consistencyGroup): Policy => ({
       const down = (session: number): number => Math.min(sessionNow - 1, Math.max(0, session - 1));
       return { ...counted, group: changedRest(counted.group, (key) => key === 'session', down) };
     },
+    isIdle: (state) => groupLockOf(groupOf(state)) === undefined,
     asked: (state) => (isGrouped(state) ? effectsOf(state.group as unknown as Plain) : noEffects),
   },
 });

@@ -123,10 +123,9 @@ export class PolarizationSystem extends Offers implements ExplorableSystem<World
 
   private isMirrored(world: World): boolean {
     const isJoined = world.link.at.every((standing) => standing === 'joined');
-    // A handover that is under way is about to leave the mirror.
+    // A handover that is under way is about to leave the mirror, and a planned failover to change it.
     return (
-      isJoined &&
-      world.nodes.every(({ state }) => state?.mode === 'mirrored' && state.operation === undefined)
+      isJoined && world.nodes.every(({ state }) => state?.mode === 'mirrored' && this.bench.isIdle(state))
     );
   }
 

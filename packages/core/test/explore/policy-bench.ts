@@ -28,10 +28,12 @@ export interface Moves {
   readonly beforeSession: (state: PolarizationState) => PolarizationState;
   /** Effects that the state waits for, beside those of fault handling. */
   readonly asked: (state: PolarizationState) => readonly string[];
+  /** Nothing beside fault handling is under way. */
+  readonly isIdle: (state: PolarizationState) => boolean;
 }
 
 export type Policy = typeof ttlPolarization & { readonly moves?: Moves };
-const plainMoves: Moves = { introduce, later, beforeSession, asked: () => [] };
+const plainMoves: Moves = { introduce, later, beforeSession, asked: () => [], isIdle: () => true };
 /** Deliveries within one step of a group: what an inner policy asks for in it has a number of that step's thousand. */
 export const deliveriesPerStep = 1_000;
 /** Nobody has to do anything about an answer or a report. */
@@ -141,6 +143,10 @@ export class PolicyBench {
     if (event.kind === 'tick' && after === state)
       throw new Error(`node ${state.self.nodeId} asks for a tick that changes nothing`);
     return { state: after, deeds, said };
+  }
+
+  isIdle(state: PolarizationState): boolean {
+    return state.operation === undefined && this.means.isIdle(state);
   }
 
   /** A state that has just come about. */

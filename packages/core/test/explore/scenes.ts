@@ -65,6 +65,11 @@ const pairScenes: readonly Scene[] = [
     from: 'resync',
     setting: { script: apart },
   },
+  {
+    name: 'legs that fail while a pause or a handover is made',
+    limits: { total: 3, operator: 1, leg: 1, health: 1 },
+    order: 'few',
+  },
 ];
 
 /** The roles have passed to node b, and both mirror under its order. */
@@ -109,6 +114,22 @@ const movedScenes: readonly Scene[] = [
   {
     name: 'a group with sick nodes, operators and crashes',
     limits: { total: 3, move: 1, health: 1, operator: 1, crash: 1 },
+  },
+  { name: 'a group that is moved, and two commands', limits: { total: 3, move: 1, operator: 2 } },
+  {
+    name: 'a group that is moved twice, and a crash',
+    limits: { total: 3, move: 2, crash: 1 },
+    order: 'few',
+  },
+  {
+    name: 'a group that is moved, a crash, and a disk or a link that fails',
+    limits: { total: 3, move: 1, 'disk-error': 1, crash: 1, reset: 1 },
+    order: 'few',
+  },
+  {
+    name: 'a group that is moved, a crash and lost power',
+    limits: { total: 3, move: 1, power: 1, crash: 1 },
+    order: 'few',
   },
 ];
 

@@ -27,8 +27,10 @@ export const foundInIntroduction = 'this node is fenced; the peer finds that in 
 
 /** Why no handover can be offered now; undefined when it can. Two sick nodes keep mirroring. */
 export function handoverBlockedBy(state: PolarizationState): string | undefined {
-  const { peer, mode, operation, saving, self } = state;
+  const { peer, mode, operation, saving, self, record } = state;
   if (mode !== 'mirrored') return `this node is ${mode}, not mirrored`;
+  // Its leg has failed while that was being written: what has been decided is not decided again.
+  if (record.owner !== undefined) return `node ${record.owner} goes on alone by the record`;
   if (peer === undefined) return 'the peer is not connected';
   if (operation !== undefined || saving !== undefined) return 'another change is under way';
   const { introduction, healthAt } = peer;
