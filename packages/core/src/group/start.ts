@@ -27,7 +27,8 @@ export function initialState(options: GroupOptions, at: Millis): GroupState {
     },
     now: at,
     booted: false,
-    record,
+    // A copy whose machine lost power is in doubt, and stays so whoever writes the next record.
+    record: { ...record, dataState: polarization.record.dataState },
     polarization,
     ...fallbackPart(options, at),
     ...swapPart(options, first, at),

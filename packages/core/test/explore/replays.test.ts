@@ -1,34 +1,49 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { explore } from '@holdfast/testkit';
 import { describe, expect, test } from 'vitest';
+import type { consistencyGroup } from '../../src/index.js';
+import { coreWithout } from '../support/source.js';
+import { groupMutants } from './group-mutants.js';
+import { groupedOf } from './grouped.js';
 import { PolarizationSystem } from './polarization.js';
+import { brokenOn } from './replay.js';
 import { scenes } from './scenes.js';
 import { tellExplored } from './story.js';
 
 const folder = fileURLToPath(new URL('replays/', import.meta.url));
+const textOf = (file: string): string => readFileSync(`${folder}${file}`, 'utf8');
 
 // Each was the shortest way to a broken rule once. `npm run explore` prints such a file when it finds one.
 describe('ways that once led to a broken rule', () => {
   test.each(readdirSync(folder))('%s', (file) => {
-    const text = readFileSync(`${folder}${file}`, 'utf8');
-    expect(() => tellExplored(text)).not.toThrow();
+    expect(() => tellExplored(textOf(file))).not.toThrow();
+    expect(brokenOn(textOf(file))).toBeUndefined();
+  });
+});
 
-    const scene = scenes.find(({ name }) => text.includes(`\nexplored ${name}\n`))!;
-    const system = new PolarizationSystem(scene);
-    let world = system.initial()[0]!;
-    for (const [, wanted] of text.matchAll(/^do (.*)$/gm))
-      world = system.apply(
-        world,
-        system.choices(world).find((choice) => system.describe(choice) === wanted)!,
-      );
-    let steps = 0;
-    for (; !system.calm.isGood(world) && steps < system.calm.stepsMax; steps += 1) {
-      const next = system.calm.choose(world);
-      if (next === undefined) break;
-      world = system.apply(world, next);
-      for (const invariant of system.invariants)
-        expect(invariant.check(world), invariant.name).toBeUndefined();
+describe('a rule of the group that is left out is missed on such a way', () => {
+  test.each(groupMutants.map((mutant) => [mutant.name, mutant] as const))('%s', async (_name, mutant) => {
+    const core = await coreWithout<{ readonly consistencyGroup: typeof consistencyGroup }>('group', mutant);
+    const policy = groupedOf(core.consistencyGroup);
+    const { scene: name, within: statesMax = 0 } = mutant;
+    const scene = scenes.find((one) => one.name === name);
+    if (scene !== undefined) {
+      const { violation } = explore(new PolarizationSystem({ ...scene, policy }), {
+        statesMax,
+        calmEvery: 4,
+      });
+      expect(violation).toBeDefined();
+      return;
     }
-    expect(system.calm.isGood(world), `${String(steps)} steps of the calm schedule`).toBe(true);
+    const missed = readdirSync(folder).filter((file) => {
+      try {
+        return brokenOn(textOf(file), policy) !== undefined;
+      } catch {
+        // The mutant's own assertions count as well.
+        return true;
+      }
+    });
+    expect(missed).not.toEqual([]);
   });
 });

@@ -2,9 +2,9 @@ import { build } from 'esbuild';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** One rule of a policy left out, in its own source. */
+/** One rule left out, in its own source. */
 export interface SourceMutant {
-  /** A file of the policy's folder, and the text in it that is replaced. It has to stand there exactly once. */
+  /** A file of the folder of the policy or the group, and the text in it that is replaced. It has to stand there exactly once. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
@@ -12,15 +12,16 @@ export interface SourceMutant {
 
 const sources = fileURLToPath(new URL('../../src/', import.meta.url));
 
-/** Everything that core exports, with one rule of one policy left out. */
+/** Everything that the index of one policy exports, or `group` for that of the group, with one rule left out. */
 export async function coreWithout<Core>(policy: string, mutant: SourceMutant): Promise<Core> {
-  const path = `${sources}policies/${policy}/${mutant.file}`;
+  const folder = policy === 'group' ? `${sources}group/` : `${sources}policies/${policy}/`;
+  const path = `${folder}${mutant.file}`;
   const text = readFileSync(path, 'utf8');
   if (text.split(mutant.find).length !== 2)
     throw new Error(`"${mutant.find}" does not stand once in ${policy}/${mutant.file}`);
   const contents = text.replace(mutant.find, () => mutant.replace);
   const { outputFiles } = await build({
-    entryPoints: [`${sources}policies/${policy}/index.ts`],
+    entryPoints: [`${folder}index.ts`],
     bundle: true,
     write: false,
     format: 'esm',

@@ -74,6 +74,8 @@ function judge(p: Introduction, n: Introduction): Verdict {
   if (nOwns) return judgeOwner(n, p);
   const pFollows = follows(p.record, n.nodeId);
   const nFollows = follows(n.record, p.nodeId);
+  const taker = takerOfConsent(p, n) ?? takerOfConsent(n, p);
+  if (taker !== undefined) return taker;
   if (pFollows && nFollows) return { kind: 'nobody', detail: 'each node has stopped in favour of the other' };
   if (pFollows) return judgeFollower(n, p);
   if (nFollows) return judgeFollower(p, n);
@@ -146,6 +148,26 @@ function judgeOwner(owner: Introduction, other: Introduction): Verdict {
   const epoch = other.record.epoch > owner.record.epoch ? other.record.epoch + 1 : owner.record.epoch;
   const why = `node ${owner.nodeId} has served alone`;
   return { kind: 'source', source: owner.nodeId, owned: true, epoch, lineage: 'keep', full, why };
+}
+
+/**
+ * `target` has consented to be copied to in an epoch that `source` never began, since it was fenced before it heard of the consent. The
+ * consent shows that nobody has served since the two mirrored: so the fenced copy is whole, if its machine has not lost power since.
+ */
+function takerOfConsent(source: Introduction, target: Introduction): Verdict | undefined {
+  const consented =
+    target.record.mode === 'syncTarget' &&
+    target.record.prepared === undefined &&
+    follows(target.record, source.nodeId) &&
+    target.record.epoch > source.record.epoch &&
+    target.record.history.some(({ lineageId }) => lineageId === source.record.lineageId);
+  const isWholeStill =
+    source.record.mode === 'fenced' &&
+    source.record.dataState === 'outdated' &&
+    source.record.machineBootId === source.machineBootId &&
+    !atLeast(source.health, 'unhealthyHard');
+  if (!consented || !isWholeStill) return undefined;
+  return { kind: 'take-over', taker: source.nodeId, epoch: target.record.epoch + 1 };
 }
 
 /** `follower` has stopped for good in favour of `member`, who has not taken over yet. */

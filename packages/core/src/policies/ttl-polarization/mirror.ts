@@ -1,5 +1,5 @@
 import { freshRound } from './alone.js';
-import { emptyLease, startLeases } from './lease.js';
+import { dropOwnLease, emptyLease, startLeases } from './lease.js';
 import { historyBehind, nextRecord } from './record.js';
 import type { Millis } from '../../kernel/time.js';
 import type { Operation, PolarizationState } from './state.js';
@@ -31,6 +31,8 @@ export function resumeMirror(turn: Turn): void {
   }
   const because = { kind: 'resumed', epoch: record.epoch, afterMs: turn.at - (loss?.at ?? turn.at) } as const;
   turn.patch({ ...nothingPending, mode: 'mirrored', claim: undefined });
+  // Its word that it was suspended may be relied on already: what was granted before that does not count again.
+  dropOwnLease(turn);
   startLeases(turn, peer.session);
   turn.setGate(because);
   turn.report('info', because);

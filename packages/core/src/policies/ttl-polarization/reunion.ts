@@ -165,7 +165,7 @@ function actAsTarget(turn: Turn, owned: boolean): void {
 
 function takeOver(turn: Turn, epoch: number): void {
   const { state } = turn;
-  if (!undecided.includes(state.mode) || state.legFailure !== undefined) return;
+  if (!(undecided.includes(state.mode) || state.mode === 'fenced') || state.legFailure !== undefined) return;
   const because = { kind: 'peer-fenced', peer: state.self.peerId, epoch } as const;
   leaveMirror(turn, 'peer-left-mirror', 'it has fenced itself');
   turn.report('warning', because);
