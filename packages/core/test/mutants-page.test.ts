@@ -18,6 +18,13 @@ const aRow = /^ {2,4}\[\s*'(.+?)',/gm;
 const aName = /^\s+name: ['"`](.+)['"`],$/gm;
 
 const sources: readonly Source[] = [
+  { policy: 'consistency group', layer: 'exploration', file: 'explore/group-mutants.ts', name: aName },
+  {
+    policy: 'consistency group',
+    layer: 'story',
+    file: 'group/mutants.ts',
+    name: /^\/\*\* (.+)\. \*\/\nexport const/gm,
+  },
   { policy: 'appliance-upgrade', layer: 'story', file: 'appliance-upgrade/mutants.test.ts', name: aTest },
   { policy: 'latency-failback', layer: 'exploration', file: 'latency-failback/mutants.ts', name: aName },
   {

@@ -127,6 +127,11 @@ const movedScenes: readonly Scene[] = [
     order: 'few',
   },
   {
+    name: 'a group that is moved, two resets and a crash',
+    limits: { total: 3, move: 1, reset: 2, crash: 1 },
+    order: 'few',
+  },
+  {
     name: 'a group that is moved, a crash and lost power',
     limits: { total: 3, move: 1, power: 1, crash: 1 },
     order: 'few',

@@ -150,6 +150,20 @@ describe('an operator can ask', () => {
     expect(readableUntil(a.live)).toBe(Infinity);
   });
 
+  test('and that nothing counts that was granted before a suspension, since the peer may rely on the word', () => {
+    const { a, b } = world.nodes;
+    const lost = { kind: 'peer-disconnected', session: b.live.lastSession, cause: 'reset' } as const;
+    const suspended = step(b.live, lost).state;
+    const introduction = introduce(step(a.live, lost).state);
+    const resumed = step(suspended, {
+      kind: 'peer-connected',
+      session: b.live.lastSession + 1,
+      introduction,
+    });
+    expect([suspended.mode, resumed.state.mode]).toEqual(['suspended', 'mirrored']);
+    expect(readableUntil(resumed.state)).toBe(-Infinity);
+  });
+
   test('who would win now, and how long hosts would wait', () => {
     const { a, b } = world.nodes;
     expect(whoWouldWinNow(a.live)).toMatchObject({ winner: 'a' });
