@@ -118,6 +118,53 @@ describe('what two nodes are to each other', () => {
     );
   });
 
+  test('a fenced source goes on by a consent that it has not heard of', () => {
+    const common = { version: 1, groupId: 'g', machineBootId: 'm', clean: false, sequencer: 'b' } as const;
+    const told = { initiators: 0, asked: false, pristine: false, health: 'ok', mode: 'fenced' } as const;
+    const green = { epoch: 2, lineageId: 'green' };
+    const target: Introduction = {
+      ...told,
+      nodeId: 'a',
+      role: 'preferred',
+      bootId: 'a2',
+      machineBootId: 'm',
+      record: {
+        ...common,
+        nodeId: 'a',
+        mode: 'syncTarget',
+        owner: 'b',
+        epoch: 4,
+        lineageId: 'red',
+        dataState: 'inconsistent',
+        history: [green],
+      },
+    };
+    const source: Introduction = {
+      ...told,
+      nodeId: 'b',
+      role: 'nonPreferred',
+      bootId: 'b1',
+      machineBootId: 'm',
+      record: {
+        ...common,
+        ...green,
+        nodeId: 'b',
+        mode: 'fenced',
+        owner: 'a',
+        epoch: 3,
+        dataState: 'outdated',
+        history: [],
+      },
+    };
+    expect(reconcile(source, target)).toMatchObject({ kind: 'take-over', epoch: 5 });
+    expect(reconcile(target, source).kind).toBe('await-take-over');
+    // Each without what makes the consent a proof: the power has failed since, the epoch had begun, the leg is broken.
+    const inDoubt = { ...source, machineBootId: 'm2' };
+    const begun = { ...source, record: { ...source.record, epoch: 4 } };
+    const broken = { ...source, health: 'unhealthyHard' } as const;
+    for (const one of [inDoubt, begun, broken]) expect(reconcile(one, target).kind).toBe('nobody');
+  });
+
   test('two owners are a split brain, and never anything else', () => {
     fc.assert(
       fc.property(introductions('a'), introductions('b'), (a, b) => {
