@@ -66,6 +66,17 @@ const pairScenes: readonly Scene[] = [
     setting: { script: apart },
   },
   {
+    name: 'an elected survivor that hands over and crashes',
+    limits: { total: 3, cut: 1, crash: 1, pause: 1, operator: 1 },
+    setting: { faultModel: { kind: 'preElected', node: 'a' } },
+    order: 'few',
+  },
+  {
+    name: 'lost power beside crashes, cuts and disks that fail',
+    limits: { total: 3, power: 1, crash: 1, cut: 1, 'disk-error': 1 },
+    order: 'few',
+  },
+  {
     name: 'legs that fail while a pause or a handover is made',
     limits: { total: 3, operator: 1, leg: 1, health: 1 },
     order: 'few',

@@ -144,6 +144,7 @@ describe('what two nodes are to each other', () => {
       nodeId: 'b',
       role: 'nonPreferred',
       bootId: 'b1',
+      mirroringWithBootId: 'a1',
       machineBootId: 'm',
       record: {
         ...common,
@@ -158,8 +159,9 @@ describe('what two nodes are to each other', () => {
     };
     expect(reconcile(source, target)).toMatchObject({ kind: 'take-over', epoch: 5 });
     expect(reconcile(target, source).kind).toBe('await-take-over');
-    // Each without what makes the consent a proof: the power has failed since, the epoch had begun, the leg is broken.
-    const inDoubt = { ...source, machineBootId: 'm2' };
+    // Each without what makes the consent a proof: it has started since, the epoch had begun, the leg is broken.
+    const { mirroringWithBootId: _before, ...started } = source;
+    const inDoubt: Introduction = { ...started, bootId: 'b2' };
     const begun = { ...source, record: { ...source.record, epoch: 4 } };
     const broken = { ...source, health: 'unhealthyHard' } as const;
     for (const one of [inDoubt, begun, broken]) expect(reconcile(one, target).kind).toBe('nobody');

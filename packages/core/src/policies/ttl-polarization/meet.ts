@@ -151,23 +151,25 @@ function judgeOwner(owner: Introduction, other: Introduction): Verdict {
 }
 
 /**
- * `target` has consented to be copied to in an epoch that `source` never began, since it was fenced before it heard of the consent. The
- * consent shows that nobody has served since the two mirrored: so the fenced copy is whole, if its machine has not lost power since.
+ * `follower` has stopped in favour of `source` for an epoch that `source` never began, since it was fenced before it heard of that. Neither
+ * has served alone since the two mirrored, or it would own what it served: so a fenced copy is whole, while it is of the very process that
+ * mirrored. One that has started again may have lost writes with its machine.
  */
-function takerOfConsent(source: Introduction, target: Introduction): Verdict | undefined {
-  const consented =
-    target.record.mode === 'syncTarget' &&
-    target.record.prepared === undefined &&
-    follows(target.record, source.nodeId) &&
-    target.record.epoch > source.record.epoch &&
-    target.record.history.some(({ lineageId }) => lineageId === source.record.lineageId);
+function takerOfConsent(source: Introduction, follower: Introduction): Verdict | undefined {
+  const { record } = follower;
+  const hasStopped =
+    (record.mode === 'syncTarget' || record.mode === 'fenced') &&
+    record.prepared === undefined &&
+    follows(record, source.nodeId) &&
+    record.epoch > source.record.epoch &&
+    wentThrough(record, source.record.lineageId);
   const isWholeStill =
     source.record.mode === 'fenced' &&
     source.record.dataState === 'outdated' &&
-    source.record.machineBootId === source.machineBootId &&
+    source.mirroringWithBootId !== undefined &&
     !atLeast(source.health, 'unhealthyHard');
-  if (!consented || !isWholeStill) return undefined;
-  return { kind: 'take-over', taker: source.nodeId, epoch: target.record.epoch + 1 };
+  if (!hasStopped || !isWholeStill) return undefined;
+  return { kind: 'take-over', taker: source.nodeId, epoch: record.epoch + 1 };
 }
 
 /** `follower` has stopped for good in favour of `member`, who has not taken over yet. */
