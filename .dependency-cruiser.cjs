@@ -79,6 +79,11 @@ module.exports = {
     only('nbd', [], 'The protocol is usable alone and knows nothing of Holdfast.'),
     only('witness', ['core', 'runtime'], 'The witness holds no data and knows no volume.'),
     only('volume', ['core', 'runtime', 'nbd'], 'The volume reaches everything else through ports.'),
+    only(
+      'simulation',
+      ['core', 'testkit', 'volume', 'witness'],
+      'It composes what ships with what is simulated.',
+    ),
     only('testkit', ['core', 'runtime'], 'Adapter authors install it without our adapters.'),
     {
       name: 'adapter-imports',

@@ -10,7 +10,8 @@ import { PolarizationSystem } from '../../packages/core/test/explore/polarizatio
 import { scenes, sizes, statesOf, type Size } from '../../packages/core/test/explore/scenes.js';
 import { storyOf } from '../../packages/core/test/explore/story.js';
 import { inParallel } from '../shared/process.js';
-import { type Found, Searcher, serve } from './searcher.js';
+import { helps } from '../shared/helper-process.js';
+import { type Found, searcher } from './searcher.js';
 import { finish } from '../shared/report.js';
 
 const given = (name: string): string | undefined =>
@@ -77,17 +78,17 @@ async function exploreAll(): Promise<void> {
   const all = jobs();
   let states = 0;
   let transitions = 0;
-  const idle = [new Searcher(), new Searcher()];
+  const idle = [searcher(), searcher()];
   const wells = await inParallel(all, idle.length, async (job) => {
-    const searcher = idle.pop() ?? new Searcher();
-    const found = await searcher.search(job);
-    idle.push(searcher);
+    const helper = idle.pop() ?? searcher();
+    const found = await helper.run(job);
+    idle.push(helper);
     states += found.states;
     transitions += found.transitions;
     console.log(found.text);
     return found.isWell && found.states > 0;
   });
-  for (const searcher of idle) searcher.end();
+  for (const helper of idle) helper.end();
   const seconds = (performance.now() - startedAt) / 1_000;
   console.log(
     `${String(states)} states and ${String(transitions)} transitions in ${String(all.length)} searches in ${seconds.toFixed(1)} s, ${String(Math.round(states / seconds))} states a second (a setting of ${String(sizes[size])})`,
@@ -95,4 +96,4 @@ async function exploreAll(): Promise<void> {
   finish({ passed: wells.filter(Boolean).length, failed: wells.filter((isWell) => !isWell).length });
 }
 
-if (!serve(search)) await exploreAll();
+if (!helps(search)) await exploreAll();

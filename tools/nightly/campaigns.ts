@@ -25,6 +25,12 @@ const all: readonly Campaign[] = [
     needs: 'tools/explore/main.ts',
   },
   {
+    name: 'the real volume, witness and initiator in simulation, 100,000 seeds',
+    command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'tools/simulate/main.ts', '--nightly'],
+    runs: 1,
+    needs: 'tools/simulate/main.ts',
+  },
+  {
     name: 'the demonstration with its faults',
     command: [process.execPath, 'packages/cli/dist/holdfast.js', 'demo'],
     runs: 20,

@@ -221,4 +221,20 @@ describe('faults', () => {
     await clock.run(flushing);
     expect([...new Set(disk.readStable(0, 2 * KIB))]).toEqual([1, 3, 0]);
   });
+
+  it('does not let what a failed flush left behind come back over what was flushed later', async () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const disk = new MemoryDisk({ sizeBytes: 8192, seed });
+      const first = memoryDevice(disk);
+      await first.write(0, new Uint8Array(512).fill(1));
+      disk.failNth('flush', 1);
+      await expect(first.flush()).rejects.toMatchObject({ code: 'IO_FAILED' });
+      disk.killProcess();
+      const second = memoryDevice(disk);
+      await second.write(0, new Uint8Array(512).fill(2));
+      await second.flush();
+      disk.losePower();
+      expect(disk.readStable(0, 512)).toEqual(new Uint8Array(512).fill(2));
+    }
+  });
 });

@@ -278,3 +278,47 @@ describe('what goes wrong between hosts', () => {
     await expect(alpha.connect('nonsense')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });
+
+describe('messages for themselves', () => {
+  async function arrivals(
+    weather: Parameters<MemoryNetwork['sendDatagram']>[3],
+    count = 200,
+  ): Promise<number[]> {
+    const clock = new VirtualClock();
+    const network = new MemoryNetwork({ clock, seed: 3, speed: { latencyMs: 2 } });
+    const seen: number[] = [];
+    for (let number = 0; number < count; number += 1) {
+      network.sendDatagram('a', 'b', () => seen.push(number), weather);
+      await clock.advance(1);
+    }
+    await clock.advance(500);
+    return seen;
+  }
+
+  it('all arrive, once and in order, when nothing is wrong', async () => {
+    expect(await arrivals({})).toEqual(Array.from({ length: 200 }, (_, number) => number));
+  });
+
+  it('are lost, doubled, and late as the weather says', async () => {
+    expect(new Set(await arrivals({ loss: 0.5 })).size).toBeLessThan(150);
+    const doubled = await arrivals({ doubled: 1 });
+    expect(doubled).toHaveLength(400);
+    const late = await arrivals({ late: 0.5, lateMs: 50 });
+    expect(late).toHaveLength(200);
+    expect(late).not.toEqual([...late].sort((one, other) => one - other));
+  });
+
+  it('do not cross a cut, and are not repeated after it', async () => {
+    const clock = new VirtualClock();
+    const network = new MemoryNetwork({ clock, speed: { latencyMs: 2 } });
+    const seen: string[] = [];
+    network.cut('a', 'b');
+    network.sendDatagram('a', 'b', () => seen.push('into the cut'));
+    network.sendDatagram('b', 'a', () => seen.push('the other way'));
+    network.heal('a', 'b');
+    network.sendDatagram('a', 'b', () => seen.push('on the way'));
+    network.cut('a', 'b');
+    await clock.advance(100);
+    expect(seen).toEqual(['the other way']);
+  });
+});

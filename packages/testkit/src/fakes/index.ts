@@ -17,6 +17,7 @@ export {
 } from './memory-store.js';
 export { recordingTelemetry, type RecordingTelemetry } from './recording-telemetry.js';
 export { seededRandom } from './seeded-random.js';
+export type { Weather } from './network/datagrams.js';
 export type { LinkSpeed } from './network/link.js';
 export { MemoryHost, type MemoryHostOptions } from './network/memory-host.js';
 export { MemoryNetwork, type MemoryNetworkOptions } from './network/memory-network.js';

@@ -203,6 +203,8 @@ export class MemoryDisk {
     const covered = this.unflushed.filter((write) => write.number <= mark);
     this.unflushed = this.unflushed.filter((write) => write.number > mark);
     for (const write of covered) this.stable.write(write.offsetBytes, write.data);
+    // What a failed flush has left behind is older than these, and must not come back over them.
+    if (this.forsaken.length > 0) this.forsaken.push(...covered.map((write) => ({ ...write, forced: true })));
     for (const write of this.unflushed) if (write.forced) this.stable.write(write.offsetBytes, write.data);
   }
 

@@ -304,7 +304,9 @@ export class Sequencer {
 
   private abandon(operation: Operation): void {
     if (operation.state === 'ended') return;
-    if (operation.origin !== undefined) this.context.origins.dropped(operation.origin);
+    const { origins } = this.context;
+    if (operation.origin !== undefined && operation.ownDone) origins.appliedHere(operation.origin);
+    else if (operation.origin !== undefined) origins.dropped(operation.origin);
     this.answer(operation, operation.givenUp);
     this.cleanUp(operation);
   }

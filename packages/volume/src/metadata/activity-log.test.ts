@@ -52,6 +52,23 @@ describe('the activity log', () => {
     expect(log.extents()).toEqual([1]);
   });
 
+  it('asks for room only when a flush would make some: not while every extent has a write under way', async () => {
+    let asked = 0;
+    const log = await open(newDisk(), () => (asked += 1));
+    for (let extent = 0; extent < extents; extent += 1) await begin(log, extent);
+    const waits = begin(log, extents);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(log.settle(log.mark())).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    // Each flush would find the same, and the next would be asked for at once: as fast as the disk can flush.
+    expect(asked).toBe(0);
+    log.end(3, 3);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toBe(1);
+    expect(log.settle(log.mark())).toBe(1);
+    await waits;
+  });
+
   it('does not settle what was touched after the flush began', async () => {
     const log = await open(newDisk());
     await begin(log, 1);
@@ -96,9 +113,9 @@ describe('the activity log', () => {
     });
     for (let extent = 0; extent < extents; extent += 1) await begin(log, extent);
     const waiting = begin(log, 99);
+    log.end(0, 0);
     await new Promise((resolve) => setImmediate(resolve));
     expect(asked).toBeGreaterThan(0);
-    log.end(0, 0);
     log.settle(log.mark());
     await waiting;
     expect(log.extents()).toContain(99);

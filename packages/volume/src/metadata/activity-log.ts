@@ -305,7 +305,18 @@ export class ActivityLog {
     this.waiting = still;
     if (still.length === 0) return;
     if (this.changedPages.size > 0) this.write();
-    else this.roomWanted();
+    else if (this.hasIdleExtent) this.roomWanted();
+  }
+
+  /** Whether a flush would make room. While all extents have writes in flight it would not, and `end` asks again. */
+  private get hasIdleExtent(): boolean {
+    return this.extentAt.some(
+      (extent, slot) =>
+        extent !== freeSlot &&
+        this.durable[slot] === 1 &&
+        this.inFlight[slot] === 0 &&
+        this.unsettled[slot] === 0,
+    );
   }
 
   private async writeChanged(): Promise<void> {

@@ -32,6 +32,23 @@ describe('the registry of repeats', () => {
     expect(origins.admit(stamp(2, 2, 3)).kind).toBe('done');
   });
 
+  it('tells who waits for a write that was given up on this leg that it was dropped, and touches nothing at a repeat', () => {
+    const origins = new Origins();
+    origins.raise('h1', 1, nobodyCalls);
+    origins.admit(stamp(1));
+    const waiting = origins.admit(stamp(1));
+    const told: string[] = [];
+    if (waiting.kind === 'in-flight') waiting.whenSettled((outcome) => told.push(outcome));
+    origins.appliedHere(stamp(1));
+    expect(told).toEqual(['dropped']);
+    origins.raise('h1', 2, nobodyCalls);
+    expect(origins.admit(stamp(1, 2)).kind).toBe('done');
+    // The other leg went on: what stands on this one counts no more.
+    origins.restore({ version: 1, initiators: [] });
+    origins.raise('h1', 2, nobodyCalls);
+    expect(origins.admit(stamp(1, 2)).kind).toBe('new');
+  });
+
   it('takes a dropped write for a new one', () => {
     const origins = new Origins();
     origins.raise('h1', 1, nobodyCalls);

@@ -115,6 +115,18 @@ export class Origins {
   }
 
   /**
+   * It stands on this leg, and this node gave it up before it was on every leg that counts. Who waits for it hears that it was dropped, since the
+   * other leg may be the one that goes on. If it is this one, hosts may have read it and written over it by the time it is repeated: the
+   * repeat must touch nothing. A leg that becomes a target forgets all of this (`restore`).
+   */
+  appliedHere(stamp: OriginStamp): void {
+    const origin = this.origins.get(stamp.initiatorId);
+    if (origin?.inFlight.has(stamp.operation) !== true) return;
+    origin.done.add(stamp.operation);
+    this.settle(stamp, 'dropped');
+  }
+
+  /**
    * From now on nothing below `generation` is admitted. The same generation may be raised again.
    * @throws HoldfastError NO_SPACE when the registry is full of initiators that may still come back with repeats.
    */

@@ -1,4 +1,5 @@
 import { type Clock, HoldfastError, Prng } from '@holdfast/core';
+import { fatesOf, type Weather } from './datagrams.js';
 import { Link, type LinkSpeed } from './link.js';
 import { MemoryHost, type MemoryHostOptions, type NetworkOfHosts } from './memory-host.js';
 
@@ -88,6 +89,20 @@ export class MemoryNetwork {
   /** From now on, in one direction. What is on the way keeps its time. */
   setSpeed(from: string, to: string, speed: LinkSpeed): void {
     this.link(from, to).setSpeed(speed);
+  }
+
+  /**
+   * Carries one message that belongs to no stream: lost while the link is cut, and otherwise as the weather says, also twice or behind a
+   * younger one. What `arrived` does happens in true time; a process with a clock of its own sets a timer on it.
+   */
+  sendDatagram(from: string, to: string, arrived: () => void, weather: Weather = {}): void {
+    const link = this.link(from, to);
+    if (link.cut) return;
+    for (const laterMs of fatesOf(weather, this.random)) {
+      this.clock.setTimer(link.arrivalOf(256) - this.clock.now() + laterMs, () => {
+        if (!link.cut) arrived();
+      });
+    }
   }
 
   private link(from: string, to: string): Link {

@@ -1,0 +1,167 @@
+import { type BlockOperation, checkBlockHistory } from '@holdfast/testkit';
+import { blocksPerVolume, type Operation } from './plan.js';
+
+/** Sectors of each block that are watched: a write that a crash cut short may have reached one and not the other. */
+export const watchedSectors = [0, 7] as const;
+export const sectorBytes = 512;
+
+interface Pending {
+  readonly kind: 'read' | 'write' | 'flush';
+  readonly startedAt: number;
+}
+
+interface RecordedWrite {
+  readonly kind: 'write';
+  readonly block: number;
+  readonly value: number;
+  readonly startedAt: number;
+  endedAt: number;
+  readonly client: string;
+  readonly forceUnitAccess: boolean;
+}
+
+/** What all clients did and saw. A register is one watched sector of one block of one volume. */
+export class History {
+  private readonly operations: BlockOperation[] = [];
+  private readonly writes: RecordedWrite[] = [];
+  private readonly flushes: {
+    readonly volume: number;
+    readonly startedAt: number;
+    readonly endedAt: number;
+  }[] = [];
+  private readonly pending = new Set<Pending>();
+  private readonly readers = new Set<(operation: Operation, values: readonly number[]) => void>();
+  private readonly notJudged = new Set<number>();
+  private lastValue = 0;
+  answered = 0;
+  begun = 0;
+
+  constructor(private readonly now: () => number) {}
+
+  get inFlight(): number {
+    return this.pending.size;
+  }
+
+  /** When the oldest request that waits was sent; undefined when none waits. */
+  get waitingSince(): number | undefined {
+    let oldest: number | undefined;
+    for (const { startedAt } of this.pending)
+      if (oldest === undefined || startedAt < oldest) oldest = startedAt;
+    return oldest;
+  }
+
+  begin(kind: Operation['kind']): Pending {
+    const pending = { kind, startedAt: this.now() };
+    this.pending.add(pending);
+    this.begun += 1;
+    return pending;
+  }
+
+  /** The client waits no more; with `answered` because it has its answer. */
+  end(pending: Pending, answered: boolean): void {
+    this.pending.delete(pending);
+    if (answered) this.answered += 1;
+  }
+
+  /** A stamp of its own for the next write. */
+  nextValue(): number {
+    this.lastValue += 1;
+    return this.lastValue;
+  }
+
+  /** @returns a function that notes the answer. */
+  wrote(operation: Operation, value: number, client: string): () => void {
+    const startedAt = this.now();
+    const all = registersOf(operation).map((block): RecordedWrite => {
+      const { forceUnitAccess } = operation;
+      return { kind: 'write', block, value, startedAt, endedAt: Infinity, client, forceUnitAccess };
+    });
+    this.writes.push(...all);
+    this.operations.push(...all);
+    return () => {
+      for (const write of all) write.endedAt = this.now();
+    };
+  }
+
+  /** `values`: one for each register that the operation touches. */
+  saw(operation: Operation, values: readonly number[], startedAt: number, client: string): void {
+    for (const listener of this.readers) listener(operation, values);
+    registersOf(operation).forEach((block, index) => {
+      this.operations.push({
+        kind: 'read',
+        block,
+        value: values[index] ?? 0,
+        startedAt,
+        endedAt: this.now(),
+        client,
+      });
+    });
+  }
+
+  /** @returns what ends it. */
+  onRead(listener: (operation: Operation, values: readonly number[]) => void): () => void {
+    this.readers.add(listener);
+    return () => this.readers.delete(listener);
+  }
+
+  flushed(volume: number, startedAt: number): void {
+    this.flushes.push({ volume, startedAt, endedAt: this.now() });
+  }
+
+  /**
+   * The last node that knew which writes were carried out has died: a write without an answer may be carried out once more, over a newer
+   * one. What such writes touch is not judged.
+   */
+  memoryWasLost(): void {
+    for (const { endedAt, block } of this.writes) if (endedAt === Infinity) this.notJudged.add(block);
+  }
+
+  get registersNotJudged(): number {
+    return this.notJudged.size;
+  }
+
+  /** Undefined when every block was one register. */
+  contradiction(): string | undefined {
+    const { violations } = checkBlockHistory(
+      this.operations.filter(({ block }) => !this.notJudged.has(block)),
+    );
+    const first = violations[0];
+    return first === undefined ? undefined : `register ${String(first.block)}: ${first.reason}`;
+  }
+
+  /**
+   * What a register may hold after both sites lost power: any write that was under way or done, unless one that came wholly after it
+   * had been made stable.
+   */
+  mayHoldAfterBlackout(register: number): ReadonlySet<number> {
+    const writes = this.writes.filter(({ block }) => block === register);
+    const stable = writes.filter((write) => this.isStable(write));
+    const allowed = writes.filter((write) => stable.every((later) => !(write.endedAt < later.startedAt)));
+    const values = new Set(allowed.map(({ value }) => value));
+    if (stable.length === 0) values.add(0);
+    return values;
+  }
+
+  private isStable(write: RecordedWrite): boolean {
+    if (write.endedAt === Infinity) return false;
+    if (write.forceUnitAccess) return true;
+    const volume = Math.floor(write.block / (blocksPerVolume * watchedSectors.length));
+    return this.flushes.some((flush) => flush.volume === volume && write.endedAt <= flush.startedAt);
+  }
+
+  /** For the comparison of two runs of one seed. */
+  text(): string {
+    return this.operations
+      .map(({ kind, block, value, startedAt, endedAt }) => [kind, block, value, startedAt, endedAt].join(' '))
+      .join('\n');
+  }
+}
+
+export function registersOf(operation: Operation): number[] {
+  const registers: number[] = [];
+  for (let block = operation.block; block < operation.block + operation.count; block += 1) {
+    const first = (operation.volume * blocksPerVolume + block) * watchedSectors.length;
+    watchedSectors.forEach((_sector, index) => registers.push(first + index));
+  }
+  return registers;
+}
