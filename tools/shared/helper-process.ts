@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /**
- * A process that does one job after the other: what it has compiled for the first serves the others. One that ends before its time has
- * an answer gives none, and another one takes its place.
+ * A process that does one job after the other: what it has compiled for the first serves the others. When it ends before it has an answer,
+ * `lost` gives one, and another process takes its place.
  */
 export class HelperProcess<Answer> {
   private child: ChildProcess | undefined;

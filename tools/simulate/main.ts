@@ -21,20 +21,26 @@ import { HelperProcess, helps } from '../shared/helper-process.js';
 import { inParallel } from '../shared/process.js';
 import { finish } from '../shared/report.js';
 
+/** Sums over some seeds. */
+const sums = {
+  seeds: 0,
+  operations: 0,
+  faults: 0,
+  hits: 0,
+  /** Seeds in which so many faults struck a request under way that the run counts. */
+  counted: 0,
+  comparedTwice: 0,
+  simulatedMs: 0,
+  processorMs: 0,
+  waiting: 0,
+  registersNotJudged: 0,
+};
+type Sums = typeof sums;
+
 /** What one process found over some seeds. */
 interface Found {
-  readonly seeds: number;
+  readonly sums: Sums;
   readonly failures: readonly string[];
-  readonly operations: number;
-  readonly faults: number;
-  readonly hits: number;
-  /** Seeds in which so many faults struck a request under way that the run counts. */
-  readonly counted: number;
-  readonly comparedTwice: number;
-  readonly simulatedMs: number;
-  readonly processorMs: number;
-  readonly waiting: number;
-  readonly registersNotJudged: number;
   readonly longestServedMs: number;
   readonly longestMirroredMs: number;
 }
@@ -45,38 +51,17 @@ const hitsWanted = 5;
 /** One seed in so many runs twice, and both have to be the same. */
 const twiceEvery = 100;
 
-const nothing: Found = {
-  seeds: 0,
-  failures: [],
-  operations: 0,
-  faults: 0,
-  hits: 0,
-  counted: 0,
-  comparedTwice: 0,
-  simulatedMs: 0,
-  processorMs: 0,
-  waiting: 0,
-  registersNotJudged: 0,
-  longestServedMs: 0,
-  longestMirroredMs: 0,
-};
+const nothing: Found = { sums, failures: [], longestServedMs: 0, longestMirroredMs: 0 };
 
 const given = (name: string): string | undefined =>
   process.argv.find((each) => each.startsWith(`--${name}=`))?.slice(name.length + 3);
 
 function add(one: Found, other: Found): Found {
+  const both = { ...one.sums };
+  for (const name of Object.keys(both) as (keyof Sums)[]) both[name] += other.sums[name];
   return {
-    seeds: one.seeds + other.seeds,
+    sums: both,
     failures: [...one.failures, ...other.failures],
-    operations: one.operations + other.operations,
-    faults: one.faults + other.faults,
-    hits: one.hits + other.hits,
-    counted: one.counted + other.counted,
-    comparedTwice: one.comparedTwice + other.comparedTwice,
-    simulatedMs: one.simulatedMs + other.simulatedMs,
-    processorMs: one.processorMs + other.processorMs,
-    waiting: one.waiting + other.waiting,
-    registersNotJudged: one.registersNotJudged + other.registersNotJudged,
     longestServedMs: Math.max(one.longestServedMs, other.longestServedMs),
     longestMirroredMs: Math.max(one.longestMirroredMs, other.longestMirroredMs),
   };
@@ -97,17 +82,19 @@ async function runSeed(seed: number): Promise<Found> {
   const { user, system } = process.cpuUsage(before);
   const { operations, faults, hits, simulatedMs } = outcome;
   return {
-    seeds: 1,
+    sums: {
+      seeds: 1,
+      operations,
+      faults,
+      hits,
+      counted: hits >= hitsWanted ? 1 : 0,
+      comparedTwice: isTwice ? 1 : 0,
+      simulatedMs,
+      processorMs: (user + system) / 1_000,
+      waiting: outcome.waitsForOperator === undefined ? 0 : 1,
+      registersNotJudged: outcome.registersNotJudged,
+    },
     failures,
-    operations,
-    faults,
-    hits,
-    counted: hits >= hitsWanted ? 1 : 0,
-    comparedTwice: isTwice ? 1 : 0,
-    simulatedMs,
-    processorMs: (user + system) / 1_000,
-    waiting: outcome.waitsForOperator === undefined ? 0 : 1,
-    registersNotJudged: outcome.registersNotJudged,
     longestServedMs: outcome.servedAfterMs ?? 0,
     longestMirroredMs: outcome.mirroredAfterMs ?? 0,
   };
@@ -159,7 +146,7 @@ async function campaign(from: number, seeds: number): Promise<void> {
     return found;
   });
   for (const one of idle) one.end();
-  const all = parts.reduce(add, nothing);
+  const { sums: all, ...found } = parts.reduce(add, nothing);
   const seconds = (performance.now() - startedAt) / 1_000;
   const processorSeconds = all.processorMs / 1_000;
   console.log(
@@ -173,9 +160,9 @@ async function campaign(from: number, seeds: number): Promise<void> {
   );
   console.log(
     `${String(all.comparedTwice)} seeds ran twice; ${String(all.waiting)} pairs wait for an operator; ${String(all.registersNotJudged)} watched sectors are not judged (a known, open fault); after healing the slowest served within ` +
-      `${String(Math.round(all.longestServedMs))} ms and mirrored within ${String(Math.round(all.longestMirroredMs))} ms`,
+      `${String(Math.round(found.longestServedMs))} ms and mirrored within ${String(Math.round(found.longestMirroredMs))} ms`,
   );
-  const failed = all.failures.length;
+  const failed = found.failures.length;
   // A campaign in which hardly anything was struck proves nothing, however many seeds it had.
   const isVacuous = all.counted < seeds / 2;
   if (isVacuous) console.log('too few seeds count: less than half had enough faults that struck');

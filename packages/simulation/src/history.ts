@@ -5,9 +5,11 @@ import { blocksPerVolume, type Operation } from './plan.js';
 export const watchedSectors = [0, 7] as const;
 export const sectorBytes = 512;
 
-interface Pending {
-  readonly kind: 'read' | 'write' | 'flush';
+/** One request of a client, from its call to its end. */
+export interface Request {
   readonly startedAt: number;
+  /** What it writes, one for each register. Without a time of their own until the client has its answer. */
+  writes: readonly RecordedWrite[];
 }
 
 interface RecordedWrite {
@@ -29,7 +31,7 @@ export class History {
     readonly startedAt: number;
     readonly endedAt: number;
   }[] = [];
-  private readonly pending = new Set<Pending>();
+  private readonly pending = new Set<Request>();
   private readonly readers = new Set<(operation: Operation, values: readonly number[]) => void>();
   private readonly notJudged = new Set<number>();
   private lastValue = 0;
@@ -42,25 +44,17 @@ export class History {
     return this.pending.size;
   }
 
-  /** When the oldest request that waits was sent; undefined when none waits. */
-  get waitingSince(): number | undefined {
-    let oldest: number | undefined;
-    for (const { startedAt } of this.pending)
-      if (oldest === undefined || startedAt < oldest) oldest = startedAt;
-    return oldest;
-  }
-
-  begin(kind: Operation['kind']): Pending {
-    const pending = { kind, startedAt: this.now() };
-    this.pending.add(pending);
+  begin(): Request {
+    const request: Request = { startedAt: this.now(), writes: [] };
+    this.pending.add(request);
     this.begun += 1;
-    return pending;
+    return request;
   }
 
-  /** The client waits no more; with `answered` because it has its answer. */
-  end(pending: Pending, answered: boolean): void {
-    this.pending.delete(pending);
-    if (answered) this.answered += 1;
+  /** The client waits no more: it has its answer, or has died. */
+  end(request: Request, hasAnswer: boolean): void {
+    this.pending.delete(request);
+    if (hasAnswer) this.answered += 1;
   }
 
   /** A stamp of its own for the next write. */
@@ -69,18 +63,18 @@ export class History {
     return this.lastValue;
   }
 
-  /** @returns a function that notes the answer. */
-  wrote(operation: Operation, value: number, client: string): () => void {
-    const startedAt = this.now();
-    const all = registersOf(operation).map((block): RecordedWrite => {
-      const { forceUnitAccess } = operation;
+  writing(request: Request, operation: Operation, value: number, client: string): void {
+    const { forceUnitAccess } = operation;
+    request.writes = registersOf(operation).map((block): RecordedWrite => {
+      const { startedAt } = request;
       return { kind: 'write', block, value, startedAt, endedAt: Infinity, client, forceUnitAccess };
     });
-    this.writes.push(...all);
-    this.operations.push(...all);
-    return () => {
-      for (const write of all) write.endedAt = this.now();
-    };
+    this.writes.push(...request.writes);
+    this.operations.push(...request.writes);
+  }
+
+  wrote(request: Request): void {
+    for (const write of request.writes) write.endedAt = this.now();
   }
 
   /** `values`: one for each register that the operation touches. */
@@ -109,11 +103,11 @@ export class History {
   }
 
   /**
-   * The last node that knew which writes were carried out has died: a write without an answer may be carried out once more, over a newer
-   * one. What such writes touch is not judged.
+   * The last node that knew which writes were carried out has died: a write whose client still waits may be carried out once more, over a
+   * newer one. What such writes touch is not judged.
    */
   memoryWasLost(): void {
-    for (const { endedAt, block } of this.writes) if (endedAt === Infinity) this.notJudged.add(block);
+    for (const { writes } of this.pending) for (const { block } of writes) this.notJudged.add(block);
   }
 
   get registersNotJudged(): number {

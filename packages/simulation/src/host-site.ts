@@ -1,9 +1,9 @@
 import { type MemoryNetwork, seededRandom, type VirtualClock } from '@holdfast/testkit';
 import { createInitiator, type Initiator } from '@holdfast/volume';
-import { type History, sectorBytes, watchedSectors } from './history.js';
+import { type History, type Request, sectorBytes, watchedSectors } from './history.js';
 import { blockBytes, type ClientPlan, offsetOf, type Operation } from './plan.js';
 import { clusterId, groupId } from './site.js';
-import { detailOf } from './witness-site.js';
+import { detailOf } from './detail.js';
 
 export interface HostWorld {
   readonly clock: VirtualClock;
@@ -62,7 +62,7 @@ export class HostSite {
   /** Settles when the client has its answer, or when its machine has died. */
   async perform(operation: Operation, client: string): Promise<void> {
     const { history } = this.world;
-    const pending = history.begin(operation.kind);
+    const request = history.begin();
     const { life } = this;
     const died = new Promise<'died'>((resolve) => {
       const die = (): void => {
@@ -71,7 +71,7 @@ export class HostSite {
       };
       this.whenDead.add(die);
     });
-    const work = this.send(operation, client, pending.startedAt, () => life === this.life).then(
+    const work = this.send(operation, client, request, () => life === this.life).then(
       () => 'answered' as const,
       (error: unknown) => {
         if (life === this.life) this.world.failed(`${client}, ${operation.kind}: ${detailOf(error)}`);
@@ -79,13 +79,13 @@ export class HostSite {
       },
     );
     const end = await Promise.race([work, died]);
-    history.end(pending, end === 'answered');
+    history.end(request, end === 'answered');
   }
 
   private async send(
     operation: Operation,
     client: string,
-    startedAt: number,
+    request: Request,
     isAlive: () => boolean,
   ): Promise<void> {
     const { history } = this.world;
@@ -95,20 +95,20 @@ export class HostSite {
     const lengthBytes = count * blockBytes;
     if (kind === 'flush') {
       await initiator.flush(volumeId);
-      if (isAlive()) history.flushed(operation.volume, startedAt);
+      if (isAlive()) history.flushed(operation.volume, request.startedAt);
       return;
     }
     if (kind === 'read') {
       const buffer = await initiator.read(volumeId, offsetOf(block), lengthBytes);
       const values = stampsIn(buffer.bytes);
       buffer.release();
-      if (isAlive()) history.saw(operation, values, startedAt, client);
+      if (isAlive()) history.saw(operation, values, request.startedAt, client);
       return;
     }
     const value = history.nextValue();
-    const acknowledged = history.wrote(operation, value, client);
+    history.writing(request, operation, value, client);
     await initiator.write(volumeId, offsetOf(block), stamped(value, lengthBytes), { forceUnitAccess });
-    if (isAlive()) acknowledged();
+    if (isAlive()) history.wrote(request);
   }
 }
 

@@ -1,4 +1,3 @@
-import type { DiskFault, DiskOperation, MemoryDisk } from '@holdfast/testkit';
 import type { Fault } from './plan.js';
 import type { Site } from './site.js';
 import type { World } from './world.js';
@@ -79,7 +78,7 @@ function killAtDisk(world: World, fault: Of<'kill-at-disk'>): boolean {
   const site = world.site(fault.site);
   if (site.node === undefined) return false;
   let left = fault.skip;
-  onDisks(site, fault.device, (operation, stop) => {
+  const stop = site.onDisks(fault.device, (operation) => {
     if (operation.kind !== fault.operation || (left -= 1) >= 0) return undefined;
     stop();
     world.struck(`${fault.site} dies in a ${fault.operation} of ${fault.device}`);
@@ -142,14 +141,14 @@ function disturbDisk(world: World, fault: Of<'slow-disk' | 'disk-error'>): boole
   const site = world.site(fault.site);
   if (site.node === undefined) return false;
   if (fault.kind === 'slow-disk') {
-    const stop = onDisks(site, fault.device, ({ kind }) =>
+    const stop = site.onDisks(fault.device, ({ kind }) =>
       kind === fault.operation ? { delayMs: fault.delayMs } : undefined,
     );
     world.later(fault.forMs, stop);
     return true;
   }
   if (!world.mayFailLeg()) return false;
-  onDisks(site, fault.device, (operation, stop) => {
+  const stop = site.onDisks(fault.device, (operation) => {
     if (operation.kind !== fault.operation) return undefined;
     stop();
     world.struck(`${fault.operation} of ${fault.device} of ${fault.site} fails: ${fault.code}`);
@@ -195,26 +194,4 @@ function handOver(site: Site): boolean {
   // Refused when this is no time for it; the reason is the policy's.
   node.command({ kind: 'handover' }).catch(() => undefined);
   return true;
-}
-
-/** Asks `judge` before every operation of these disks. @returns what ends it. */
-function onDisks(
-  site: Site,
-  device: 'data' | 'metadata',
-  judge: (operation: DiskOperation, stop: () => void) => DiskFault | undefined,
-): () => void {
-  const undo: (() => void)[] = [];
-  let stopped = false;
-  const stop = (): void => {
-    stopped = true;
-    for (const each of undo.splice(0)) each();
-  };
-  for (const disk of site.disks.map((each): MemoryDisk => each[device])) {
-    const before = disk.faults;
-    disk.faults = (operation) => before?.(operation) ?? (stopped ? undefined : judge(operation, stop));
-    undo.push(() => {
-      if (before === undefined) disk.faults = undefined;
-    });
-  }
-  return stop;
 }

@@ -21,7 +21,7 @@ export interface Outcome {
   /** Sectors that were watched and are not judged, because of a known, open fault. */
   readonly registersNotJudged: number;
   readonly faults: number;
-  /** Those that struck while a host waited for an answer. */
+  /** Those that struck something on the way of requests while a host waited for an answer. */
   readonly hits: number;
   readonly simulatedMs: number;
   /** From the end of all faults until nothing waited and until both mirrored, in milliseconds; undefined if it was not reached. */
@@ -94,15 +94,34 @@ async function injectAll(world: World): Promise<number> {
     world.note(tell(fault));
     if (!inject(world, fault)) continue;
     done += 1;
-    if (waiting > 0 && !liesInWait(fault)) world.hits += 1;
+    if (waiting > 0 && isOnTheWay(fault)) world.hits += 1;
   }
   await clock.advance(200);
   return done;
 }
 
-/** These strike later, or not at all, and say so then. */
-function liesInWait({ kind }: Fault): boolean {
-  return kind === 'kill-at-save' || kind === 'kill-at-disk' || kind === 'disk-error';
+/**
+ * Whether it happens to something that a request of a host needs, now. Those that lie in wait strike later, or not at all, and say so then; a
+ * lost witness, a full store or a clock that is set disturbs no request by itself.
+ */
+function isOnTheWay(fault: Fault): boolean {
+  switch (fault.kind) {
+    case 'cut':
+    case 'slow-link':
+      return fault.from !== 'witness' && fault.to !== 'witness';
+    case 'partition':
+    case 'reset':
+      return fault.one !== 'witness' && fault.other !== 'witness';
+    case 'kill':
+    case 'power-loss':
+    case 'pause':
+    case 'slow-disk':
+    case 'handover':
+    case 'kill-host':
+      return true;
+    default:
+      return false;
+  }
 }
 
 function tell({ atMs: _, ...fault }: Fault): string {

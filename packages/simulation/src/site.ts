@@ -1,5 +1,7 @@
 import { lan, type WitnessPort } from '@holdfast/core';
 import {
+  type DiskFault,
+  type DiskOperation,
   memoryDevice,
   MemoryDisk,
   type MemoryHost,
@@ -16,8 +18,8 @@ import {
   sha256Digest,
   type VolumeNode,
 } from '@holdfast/volume';
-import { type Plan, type SiteName, volumeBytes } from './plan.js';
-import { detailOf } from './witness-site.js';
+import { type DeviceName, type Plan, type SiteName, volumeBytes } from './plan.js';
+import { detailOf } from './detail.js';
 
 export const clusterId = 'simulation';
 export const groupId = 'group';
@@ -34,6 +36,8 @@ export interface SiteWorld {
   dying(site: Site): void;
 }
 
+type DiskJudge = (operation: DiskOperation) => DiskFault | undefined;
+
 interface Disk {
   readonly data: MemoryDisk;
   readonly metadata: MemoryDisk;
@@ -47,9 +51,10 @@ export class Site {
   node: VolumeNode | undefined;
   /** Somebody keeps it down on purpose. */
   isDown = true;
-  /** One of its legs has failed in this life: it serves again only after a start. */
-  hasFailedLeg = false;
-  startFailure: string | undefined;
+  private readonly judges: Readonly<Record<DeviceName, Set<DiskJudge>>> = {
+    data: new Set(),
+    metadata: new Set(),
+  };
   private machineBoots = 1;
   private starts = 0;
   private life = 0;
@@ -83,6 +88,15 @@ export class Site {
         latencyMs,
       }),
     }));
+    for (const disk of this.disks)
+      for (const device of ['data', 'metadata'] as const)
+        disk[device].faults = (operation) => {
+          for (const judge of this.judges[device]) {
+            const fault = judge(operation);
+            if (fault !== undefined) return fault;
+          }
+          return undefined;
+        };
     this.records = new MemoryRecords({ name: `${name}.store`, clock, saveMs, seed });
   }
 
@@ -94,7 +108,6 @@ export class Site {
   start(): void {
     if (!this.isDown) return;
     this.isDown = false;
-    this.hasFailedLeg = false;
     void this.tryToStart(this.life);
   }
 
@@ -107,11 +120,9 @@ export class Site {
           return;
         }
         this.node = node;
-        this.startFailure = undefined;
         return;
       } catch (error) {
-        this.startFailure = detailOf(error);
-        this.world.note(`${this.name} cannot start: ${this.startFailure}`);
+        this.world.note(`${this.name} cannot start: ${detailOf(error)}`);
         await new Promise<void>((resolve) => void this.clock.setTimer(retryMs, resolve));
       }
     }
@@ -155,7 +166,6 @@ export class Site {
     });
     node.subscribe((event) => {
       if (life !== this.life) return;
-      if (event.kind === 'decision' && event.decision.because.kind === 'leg-failed') this.hasFailedLeg = true;
       this.world.heard(this, event);
     });
     return node;
@@ -181,7 +191,20 @@ export class Site {
     });
   }
 
-  media(): MemoryDisk[] {
+  /** Asked before every operation of these disks, the oldest first. @returns what ends it. */
+  onDisks(device: DeviceName, judge: DiskJudge): () => void {
+    this.judges[device].add(judge);
+    return () => this.judges[device].delete(judge);
+  }
+
+  /** Neither disks nor store do anything wrong from now on. */
+  soundMedia(): void {
+    this.judges.data.clear();
+    this.judges.metadata.clear();
+    this.records.faults = undefined;
+  }
+
+  private media(): MemoryDisk[] {
     return this.disks.flatMap(({ data, metadata }) => [data, metadata]);
   }
 

@@ -1,11 +1,10 @@
 /** Modes in which a node serves without the other one. */
-const alone = new Set(['standalone', 'syncSource']);
+export const alone: ReadonlySet<string> = new Set(['standalone', 'syncSource']);
 
 export interface Standing {
   readonly nodeId: string;
   readonly mode: string;
   readonly epoch: number;
-  readonly lineageId: string;
 }
 
 /** Watches over every change of mode that there is at most one survivor, at any time and in any epoch. */

@@ -1,4 +1,4 @@
-import { HoldfastError, type WitnessAnswer, type WitnessPort } from '@holdfast/core';
+import type { WitnessAnswer, WitnessPort } from '@holdfast/core';
 import {
   type MemoryNetwork,
   MemoryRecords,
@@ -122,10 +122,4 @@ function proofIn(records: MemoryRecords): ProofKeeper {
     save: (proof) => store.save('proof', new TextEncoder().encode(JSON.stringify(proof))),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
-}
-
-/** For messages. */
-export function detailOf(error: unknown): string {
-  if (HoldfastError.is(error)) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
 }

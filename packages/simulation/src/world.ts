@@ -1,17 +1,19 @@
-import { Prng } from '@holdfast/core';
 import { MemoryNetwork, VirtualClock } from '@holdfast/testkit';
 import type { NodeEvent } from '@holdfast/volume';
 import { History } from './history.js';
 import { HostSite } from './host-site.js';
 import type { Plan, SiteName } from './plan.js';
 import { Site } from './site.js';
-import { SurvivorWatch } from './survivor-watch.js';
+import { alone, SurvivorWatch } from './survivor-watch.js';
 import { WitnessSite } from './witness-site.js';
 
 export interface SimulateOptions {
   /** Judge also what a known, open fault may have broken: see the page on the simulation. */
   readonly judgeEverything?: boolean;
 }
+
+/** Modes in which a node knows which writes were carried out: it has followed them, or ordered them. */
+const remembering = new Set(['mirrored', 'suspended', 'arbitrating', 'standalone', 'syncSource']);
 
 /** Two saves, and the way there and back, fit into the time for which a node of the profile waits. */
 const witnessSaveMaxMs = 8;
@@ -55,10 +57,7 @@ export class World {
       new Site(this, name, this.clock.process({ name, driftPpm: driftPpm[name] }));
     this.sites = [site('a'), site('b')];
     for (const { host } of plan.clients)
-      if (!this.hosts.has(host)) {
-        const random = new Prng(seed * 7 + this.hosts.size);
-        this.hosts.set(host, new HostSite(this, host, random.uint32()));
-      }
+      if (!this.hosts.has(host)) this.hosts.set(host, new HostSite(this, host, seed * 10 + this.hosts.size));
   }
 
   site(name: SiteName): Site {
@@ -69,6 +68,10 @@ export class World {
     const host = this.hosts.get(name);
     if (host === undefined) throw new TypeError(`No client of the plan is at host ${name}.`);
     return host;
+  }
+
+  private otherThan(site: Site): Site {
+    return this.sites[site === this.sites[0] ? 1 : 0];
   }
 
   hasHost(name: string): boolean {
@@ -116,17 +119,20 @@ export class World {
 
   /**
    * Why this pair may wait for an operator's word, for ever if need be; undefined when it has to serve by itself. The only whole copy has
-   * failed while the other one was behind, or lost what it held in memory while it was the one that had to go on.
+   * failed while the other one was behind, or lost what it held in memory while it was the one that had to go on; and a node says that nobody may serve.
    */
   get waitsForOperator(): string | undefined {
-    if (this.sites.every(({ node }) => node === undefined)) return undefined;
+    const isSaid = this.sites.some(({ node }) =>
+      node?.recentDecisions(20).some(({ because }) => because.kind === 'no-survivor'),
+    );
+    if (!isSaid) return undefined;
     if (this.onlyCopyFailed) return 'the only whole copy has failed';
     return this.powerWasLost ? 'the copy that had to go on has lost power' : undefined;
   }
 
   /** Whether its copy is the one that has to go on, or may be. */
   private hasToServe(site: Site): boolean {
-    return ['standalone', 'syncSource', 'suspended', 'arbitrating'].includes(site.mode);
+    return site.mode !== 'mirrored' && remembering.has(site.mode);
   }
 
   mayLosePower(): boolean {
@@ -163,8 +169,7 @@ export class World {
     while (this.undoing.length > 0) this.undoing.shift()?.();
     this.network.healAll();
     for (const site of this.sites) {
-      site.records.faults = undefined;
-      for (const disk of site.media()) disk.faults = undefined;
+      site.soundMedia();
       if (site.clock.paused) site.clock.resume();
       site.host.powerOn();
       site.start();
@@ -174,9 +179,8 @@ export class World {
 
   /** A process of a node is about to be gone. */
   dying(site: Site): void {
-    const other = this.sites.find((each) => each !== site);
-    if (other?.mode === 'mirrored' || this.options.judgeEverything === true) return;
-    this.history.memoryWasLost();
+    const isKnownElsewhere = !alone.has(site.mode) && remembering.has(this.otherThan(site).mode);
+    if (!isKnownElsewhere && this.options.judgeEverything !== true) this.history.memoryWasLost();
   }
 
   heard(site: Site, event: NodeEvent): void {
@@ -199,11 +203,10 @@ export class World {
   }
 
   private judgeSurvivors(site: Site, mode: string, epoch: number): void {
-    const lineageId = site.node?.status().record.lineageId ?? 'of its start';
-    const other = this.sites.find((each) => each !== site);
+    const other = this.otherThan(site);
     const doubt = this.survivors.changed(
-      { nodeId: site.name, mode, epoch, lineageId },
-      other?.node === undefined ? undefined : other.mode,
+      { nodeId: site.name, mode, epoch },
+      other.node === undefined ? undefined : other.mode,
     );
     if (doubt !== undefined) this.violated('at most one survivor', doubt);
   }

@@ -16,9 +16,10 @@ describe('what a register may hold after both sites lost power', () => {
     let now = 0;
     const history = new History(() => now);
     const put = (value: number, forced = false): void => {
-      const done = history.wrote(write(forced), value, 'one');
+      const request = history.begin();
+      history.writing(request, write(forced), value, 'one');
       now += 1;
-      done();
+      history.wrote(request);
       now += 1;
     };
     put(1);
@@ -29,7 +30,7 @@ describe('what a register may hold after both sites lost power', () => {
     history.flushed(0, flushFrom);
     expect([...history.mayHoldAfterBlackout(0)]).toEqual([2]);
     put(3);
-    history.wrote(write(), 4, 'never answered');
+    history.writing(history.begin(), write(), 4, 'never answered');
     expect([...history.mayHoldAfterBlackout(0)]).toEqual([2, 3, 4]);
     now += 1;
     put(5, true);
@@ -39,9 +40,10 @@ describe('what a register may hold after both sites lost power', () => {
   it('is not covered by the flush of another volume, or by one that began before the answer', () => {
     let now = 0;
     const history = new History(() => now);
-    const done = history.wrote(write(), 1, 'one');
+    const request = history.begin();
+    history.writing(request, write(), 1, 'one');
     now = 5;
-    done();
+    history.wrote(request);
     history.flushed(1, 6);
     history.flushed(0, 4);
     expect([...history.mayHoldAfterBlackout(0)].sort()).toEqual([0, 1]);
@@ -51,12 +53,26 @@ describe('what a register may hold after both sites lost power', () => {
     let now = 0;
     const history = new History(() => now);
     for (const value of [1, 2]) {
-      const done = history.wrote(write(), value, 'one');
+      const request = history.begin();
+      history.writing(request, write(), value, 'one');
       now += 1;
-      done();
+      history.wrote(request);
       now += 1;
     }
     history.saw({ ...write(), kind: 'read' }, [1, 1], now, 'two');
     expect(history.contradiction()).toMatch(/register 0/);
+  });
+
+  it('judges nothing that a waiting write touches when nobody remembers it, and all else', () => {
+    const history = new History(() => 0);
+    const waiting = history.begin();
+    history.writing(waiting, write(), 1, 'waits');
+    const dead = history.begin();
+    history.writing(dead, { ...write(), block: 1 }, 2, 'died before');
+    history.end(dead, false);
+    history.memoryWasLost();
+    expect(history.registersNotJudged).toBe(2);
+    history.saw({ ...write(), kind: 'read', block: 1 }, [9, 9], 0, 'reads what nobody wrote');
+    expect(history.contradiction()).toMatch(/register 2/);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SurvivorWatch } from '../src/survivor-watch.js';
 
-const at = (nodeId: string, mode: string, epoch: number) => ({ nodeId, mode, epoch, lineageId: 'one' });
+const at = (nodeId: string, mode: string, epoch: number) => ({ nodeId, mode, epoch });
 
 describe('the watch over survivors', () => {
   it('is content with one survivor after the other', () => {

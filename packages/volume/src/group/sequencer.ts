@@ -12,6 +12,8 @@ export class Sequencer {
   /** Started, not ended, in order. */
   readonly outstanding = new Map<number, Operation>();
   private readonly waiting = new Set<Operation>();
+  /** Epoch in which a write was last given up half done. */
+  private gaveUpIn = 0;
   private sequence = 0;
   private legReported = false;
   private readonly news: SettledNews;
@@ -273,6 +275,10 @@ export class Sequencer {
       );
       return;
     }
+    assert(
+      gate.legs !== 'both' || gate.epoch > this.gaveUpIn,
+      'what a node gave up stands on one leg until a resync under a newer epoch',
+    );
     if (gate.legs === 'both') this.news.changed();
     for (const operation of [...this.outstanding.values()]) {
       // What does not stand in the log yet has not been sent to anybody: it goes to whoever is there when it does.
@@ -304,7 +310,8 @@ export class Sequencer {
 
   private abandon(operation: Operation): void {
     if (operation.state === 'ended') return;
-    const { origins } = this.context;
+    const { gate, origins } = this.context;
+    this.gaveUpIn = gate.epoch;
     if (operation.origin !== undefined && operation.ownDone) origins.appliedHere(operation.origin);
     else if (operation.origin !== undefined) origins.dropped(operation.origin);
     this.answer(operation, operation.givenUp);
