@@ -10,6 +10,7 @@ export type DeviceCommand =
       readonly length: number;
       readonly seed: number;
       readonly fua: boolean;
+      readonly unhurried: boolean;
     }
   | { readonly kind: 'zero'; readonly offset: number; readonly length: number; readonly fua: boolean }
   | { readonly kind: 'flush' };
@@ -23,8 +24,8 @@ export function commands(sizeBytes: number, count: number): fc.Arbitrary<DeviceC
     fc.oneof(
       range.map((at) => ({ kind: 'read' as const, ...at })),
       fc
-        .tuple(range, fc.nat(250), fc.boolean())
-        .map(([at, seed, fua]) => ({ kind: 'write' as const, ...at, seed, fua })),
+        .tuple(range, fc.nat(250), fc.boolean(), fc.boolean())
+        .map(([at, seed, fua, unhurried]) => ({ kind: 'write' as const, ...at, seed, fua, unhurried })),
       fc.tuple(range, fc.boolean()).map(([at, fua]) => ({ kind: 'zero' as const, ...at, fua })),
       fc.constant({ kind: 'flush' as const }),
     ),
@@ -49,7 +50,8 @@ export async function applyToBoth(
     }
     case 'write': {
       const data = pattern(command.length, command.seed);
-      await device.write(command.offset, data, { forceUnitAccess: command.fua });
+      const { fua: forceUnitAccess, unhurried } = command;
+      await device.write(command.offset, data, { forceUnitAccess, unhurried });
       reference.set(data, command.offset);
       return;
     }

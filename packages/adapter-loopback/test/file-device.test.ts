@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/core';
 import fc from 'fast-check';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
@@ -112,6 +113,41 @@ describe('reads and writes', () => {
     for (const buffer of buffers) buffer.release();
     const whole = await device.read(0, 4_096_000);
     expect(Buffer.compare(whole.bytes.subarray(999 * 4096), pattern(4096, 999))).toBe(0);
+  });
+
+  it('keeps the answer of an unhurried write until it is collected, and gives it in the same turn', async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'leg');
+    await using device = await openFileDevice(path, { create: 'exclusive', sizeBytes: mib });
+    const descriptor = openSync(path, 'r');
+    const answer = { came: false };
+    void device.write(4096, pattern(4096, 3), { unhurried: true }).then(() => (answer.came = true));
+    await Promise.resolve(); // the thread hears of it at the end of this turn
+    const found = Buffer.alloc(4096);
+    const until = performance.now() + 10_000;
+    // The loop stands still here, so nothing but the collecting can bring the answer.
+    while (!found.equals(pattern(4096, 3)) && performance.now() < until)
+      readSync(descriptor, found, 0, 4096, 4096);
+    for (let patience = 0; !answer.came && patience < 1_000_000; patience += 1) {
+      device.collect?.();
+      await Promise.resolve();
+    }
+    expect(answer.came).toBe(true);
+    closeSync(descriptor);
+  });
+
+  it('answers an unhurried write that nobody collects a moment later', async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'leg');
+    await using device = await openFileDevice(path, { create: 'exclusive', sizeBytes: mib });
+    for (let round = 0; round < 20; round += 1) {
+      await device.write(round * 512, pattern(512, round), { unhurried: true });
+    }
+    const both = [device.write(0, pattern(512, 7), { unhurried: true }), device.write(512, pattern(512, 8))];
+    await Promise.all(both);
+    const buffer = await device.read(0, 1024);
+    expect(Buffer.compare(buffer.bytes, Buffer.concat([pattern(512, 7), pattern(512, 8)]))).toBe(0);
+    buffer.release();
   });
 
   it('writes from its own memory without a copy, also while the pool is used up', async () => {

@@ -7,6 +7,11 @@ export interface BlockBuffer {
 export interface WriteOptions {
   /** Force unit access: these bytes are on stable storage when the call returns. */
   readonly forceUnitAccess?: boolean;
+  /**
+   * Nobody waits for this write alone: the device may keep its answer to itself until `collect` is called, for a millisecond at most.
+   * It does no less: only the wake-up of whoever called is saved.
+   */
+  readonly unhurried?: boolean;
 }
 
 /**
@@ -33,5 +38,7 @@ export interface BlockDevice {
     options?: WriteOptions & { readonly mayTrim?: boolean },
   ): Promise<void>;
   flush(): Promise<void>;
+  /** Settles the unhurried writes that have ended; the others settle when they end. A device that keeps no answer back has none of it. */
+  collect?(): void;
   [Symbol.asyncDispose](): Promise<void>;
 }

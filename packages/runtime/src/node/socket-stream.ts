@@ -1,6 +1,7 @@
 import { type ByteStream, type ByteStreamHandler, type StreamIdentity } from '@holdfast/core';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { writeDirectly } from './direct-write.js';
 import type { ReceiveMemory } from './receive-memory.js';
 import { ReleasedMemory } from './released-memory.js';
 import { mapSocketError } from './socket-errors.js';
@@ -106,9 +107,18 @@ export class SocketStream implements ByteStream {
     this.batch = undefined;
     // A callback that waits keeps the loop from sleeping: it would look for events once more in vain.
     clearImmediate(this.roundEnd);
-    this.sent.push(batch);
     const { chunks } = batch;
     const last = chunks.length - 1;
+    const [only] = chunks;
+    if (last === 0 && only !== undefined && this.sent.length === 0) {
+      const takenBytes = writeDirectly(this.socket, only);
+      if (takenBytes > 0) {
+        this.sent.push(batch);
+        this.goOn(batch, only.subarray(takenBytes));
+        return;
+      }
+    }
+    this.sent.push(batch);
     if (last < 0) {
       process.nextTick(() => this.taken(batch));
       return;
@@ -120,6 +130,13 @@ export class SocketStream implements ByteStream {
     });
     if (last > 0) this.socket.uncork();
   };
+
+  /** The system has taken the bytes before `rest`. */
+  private goOn(batch: Batch, rest: Uint8Array): void {
+    if (rest.length > 0) this.socket.write(rest, () => this.taken(batch));
+    // Later in this turn: whoever writes does not expect to be called back meanwhile.
+    else queueMicrotask(() => this.taken(batch));
+  }
 
   allocate(lengthBytes: number): Uint8Array {
     return Buffer.allocUnsafeSlow(lengthBytes);

@@ -8,17 +8,22 @@ export interface MemoryDevice extends BlockDevice {
 
 /**
  * A block device in memory that forgets as real ones do. After `disk.killProcess()` or `disk.losePower()` this device never answers
- * again; open the next life with `memoryDevice(disk)`.
+ * again; open the next life with `memoryDevice(disk)`. On a disk with a clock it keeps the answers of unhurried writes back, as it may.
  */
 export function memoryDevice(from: MemoryDisk | MemoryDiskOptions): MemoryDevice {
   return new DeviceInMemory(from instanceof MemoryDisk ? from : new MemoryDisk(from));
 }
+
+/** As long as a device may keep the answer of an unhurried write to itself. */
+const KEPT_BACK_MS = 1;
 
 class DeviceInMemory implements MemoryDevice {
   readonly disk: MemoryDisk;
   private readonly life: number;
   private closed = false;
   private flushFailed = false;
+  /** Gives the answers that are kept back. */
+  private readonly kept = new Set<() => void>();
 
   constructor(disk: MemoryDisk) {
     this.disk = disk;
@@ -44,6 +49,20 @@ class DeviceInMemory implements MemoryDevice {
   async write(offsetBytes: number, data: Uint8Array, options: WriteOptions = {}): Promise<void> {
     this.check(offsetBytes, data.length);
     await this.put('write', offsetBytes, data, options);
+    if (options.unhurried === true && options.forceUnitAccess !== true) await this.keepBack();
+  }
+
+  collect(): void {
+    for (const give of this.kept) give();
+    this.kept.clear();
+  }
+
+  private async keepBack(): Promise<void> {
+    let give = (): void => undefined;
+    const early = new Promise<void>((resolve) => (give = resolve));
+    this.kept.add(give);
+    await this.disk.keepBack(KEPT_BACK_MS, early);
+    this.kept.delete(give);
   }
 
   async writeZeroes(offsetBytes: number, lengthBytes: number, options: WriteOptions = {}): Promise<void> {

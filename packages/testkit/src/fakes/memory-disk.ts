@@ -208,6 +208,11 @@ export class MemoryDisk {
     for (const write of this.unflushed) if (write.forced) this.stable.write(write.offsetBytes, write.data);
   }
 
+  /** For an answer that is kept back: a moment, or no time at all without a clock. */
+  async keepBack(forMs: number, early: Promise<void>): Promise<void> {
+    if (this.clock !== undefined) await Promise.race([this.wait(forMs), early]);
+  }
+
   private forsake(): void {
     this.forsaken.push(...this.unflushed);
     this.unflushed = [];

@@ -121,7 +121,9 @@ export class Sequencer {
 
   private writeOwn(operation: Operation): void {
     const { leg, offsetBytes, lengthBytes, data, forceUnitAccess, mayTrim } = operation;
-    leg.write(offsetBytes, lengthBytes, data, forceUnitAccess, mayTrim).then(
+    // A lone write waits for the peer longer than for the own leg, whose answer would only wake this loop once more.
+    const unhurried = !operation.peerDone && this.outstanding.size === 1;
+    leg.write(offsetBytes, lengthBytes, data, forceUnitAccess, mayTrim, unhurried).then(
       () => {
         operation.ownDone = true;
         this.tryEnd(operation);
@@ -185,6 +187,7 @@ export class Sequencer {
     if (answer.status === frameStatus.ok) {
       operation.peerDone = true;
       if (this.context.gate.legs === 'own-and-target') this.unmark(operation);
+      if (!operation.ownDone) operation.leg.collect();
       this.tryEnd(operation);
     } else if (answer.status === frameStatus.staleEpoch) {
       const session = this.context.peer?.session ?? 0;

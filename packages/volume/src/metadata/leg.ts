@@ -94,11 +94,17 @@ export class Leg {
     data: Uint8Array | undefined,
     forceUnitAccess: boolean,
     mayTrim: boolean,
+    unhurried = false,
   ): Promise<void> {
     if (data === undefined) {
       return this.watch(this.data.writeZeroes(offsetBytes, lengthBytes, { forceUnitAccess, mayTrim }));
     }
-    return this.watch(this.data.write(offsetBytes, data, { forceUnitAccess }));
+    return this.watch(this.data.write(offsetBytes, data, { forceUnitAccess, unhurried }));
+  }
+
+  /** Unhurried writes that have ended say so. */
+  collect(): void {
+    this.data.collect?.();
   }
 
   flush(): Promise<void> {

@@ -22,6 +22,7 @@ interface Waiting {
   readonly lengthBytes: number;
   readonly at: number;
   readonly completion: Completion;
+  readonly unhurried: boolean;
 }
 
 /**
@@ -41,6 +42,8 @@ export class RingEngine {
   private largeTail = 0;
   private inFlight = 0;
   private announced = 0;
+  /** Somebody waits for one of those in flight. */
+  private isAwaited = false;
   private drainSoon = false;
   private rescue: NodeJS.Timeout | undefined;
   private stopping = false;
@@ -57,9 +60,19 @@ export class RingEngine {
     for (let index = 0; index < workerCount; index += 1) this.startWorker(descriptor, index, workerCount);
   }
 
-  /** Moves `lengthBytes` between the pool at `at` and the file at `offsetBytes`. The completion runs in a later turn. */
-  submit(kind: number, offsetBytes: number, lengthBytes: number, at: number, completion: Completion): void {
-    if (kind !== operation.zero && this.goesBetterAlone(lengthBytes)) {
+  /**
+   * Moves `lengthBytes` between the pool at `at` and the file at `offsetBytes`. The completion runs in a later turn; an unhurried one in
+   * `collect`, or when a thread has had nothing else to do for a millisecond.
+   */
+  submit(
+    kind: number,
+    offsetBytes: number,
+    lengthBytes: number,
+    at: number,
+    completion: Completion,
+    unhurried = false,
+  ): void {
+    if (kind !== operation.zero && !unhurried && this.goesBetterAlone(lengthBytes)) {
       this.sharedThreads.submit(
         kind,
         offsetBytes,
@@ -70,7 +83,7 @@ export class RingEngine {
     }
     const slot = this.freeSlots.pop();
     if (slot === undefined) {
-      this.waiting.push({ kind, offsetBytes, lengthBytes, at, completion });
+      this.waiting.push({ kind, offsetBytes, lengthBytes, at, completion, unhurried });
       return;
     }
     const { control, slots, offsets, small, large } = this.rings;
@@ -81,6 +94,7 @@ export class RingEngine {
     offsets[slot] = offsetBytes;
     this.completions[slot] = completion;
     this.inFlight += 1;
+    if (!unhurried) this.isAwaited = true;
     if (lengthBytes <= smallRequestBytes) {
       Atomics.store(small, this.smallTail & (slotCount - 1), slot);
       this.smallTail = (this.smallTail + 1) | 0;
@@ -158,8 +172,15 @@ export class RingEngine {
     this.announced = 0;
     const sleepers = Atomics.load(this.rings.control, words.sleepers);
     if (sleepers > 0) this.wakeSome(sleepers, count);
-    this.arm();
+    if (this.isAwaited) this.arm();
   };
+
+  /** Runs the completions of what has ended. What has not is awaited from now on. */
+  collect(): void {
+    if (this.inFlight === 0) return;
+    this.isAwaited = true;
+    this.drain();
+  }
 
   /**
    * One thread serves the page cache faster than two that take turns. More are woken when requests wait for a disk, or when
@@ -225,7 +246,8 @@ export class RingEngine {
       for (; head !== tail; head = (head + 1) | 0) this.complete(ring[head & (slotCount - 1)] ?? 0);
       this.heads[index] = head;
     }
-    if (this.inFlight > 0) this.arm();
+    if (this.inFlight === 0) this.isAwaited = false;
+    else if (this.isAwaited) this.arm();
   };
 
   private complete(slot: number): void {
@@ -237,7 +259,8 @@ export class RingEngine {
     this.inFlight -= 1;
     const next = this.waiting.shift();
     if (next !== undefined) {
-      this.submit(next.kind, next.offsetBytes, next.lengthBytes, next.at, next.completion);
+      const { kind, offsetBytes, lengthBytes, at } = next;
+      this.submit(kind, offsetBytes, lengthBytes, at, next.completion, next.unhurried);
     }
     completion(result);
   }

@@ -2,7 +2,14 @@ import { type BlockBuffer, type BlockDevice, HoldfastError, type WriteOptions } 
 import { codeOf, errnoName, ioError } from '../errors.js';
 import { type Completion, RingEngine } from './engine.js';
 import { GroupCommit } from '../../group-commit.js';
-import { maxWorkers, operation, shortRead, threadDied, zeroRegionBytes } from './layout.js';
+import {
+  maxWorkers,
+  operation,
+  shortRead,
+  smallRequestBytes,
+  threadDied,
+  zeroRegionBytes,
+} from './layout.js';
 import { type CreateMode, type OpenedFile, openExclusively } from './open-file.js';
 import { BlockPool, largestBlockBytes } from './pool.js';
 
@@ -101,8 +108,10 @@ class RingFileDevice implements FileDevice {
   write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
     const refused = this.refusal('write', offsetBytes, data.length);
     if (refused !== undefined) return Promise.reject(refused);
-    const written = this.writeVolatile(offsetBytes, data);
-    if (options?.forceUnitAccess !== true) return written;
+    const isForced = options?.forceUnitAccess === true;
+    const unhurried = options?.unhurried === true && !isForced && data.length <= smallRequestBytes;
+    const written = this.writeVolatile(offsetBytes, data, unhurried);
+    if (!isForced) return written;
     return this.track(() => written.then(() => this.commits.flush()), 'writing');
   }
 
@@ -130,6 +139,10 @@ class RingFileDevice implements FileDevice {
       : Promise.reject(this.closedError());
   }
 
+  collect(): void {
+    this.engine.collect();
+  }
+
   allocate(lengthBytes: number): BlockBuffer | undefined {
     const at = this.blocks.take(lengthBytes);
     if (at < 0) return undefined;
@@ -153,17 +166,17 @@ class RingFileDevice implements FileDevice {
     await this.file.lock[Symbol.asyncDispose]();
   }
 
-  private writeVolatile(offsetBytes: number, data: Uint8Array): Promise<void> {
+  private writeVolatile(offsetBytes: number, data: Uint8Array, unhurried: boolean): Promise<void> {
     const pool = this.engine.rings.pool;
     if (data.buffer === pool.buffer) {
-      return this.transfer(operation.write, offsetBytes, data.length, data.byteOffset);
+      return this.transfer(operation.write, offsetBytes, data.length, data.byteOffset, undefined, unhurried);
     }
-    const direct = this.writeFrom(offsetBytes, data);
+    const direct = unhurried ? undefined : this.writeFrom(offsetBytes, data);
     if (direct !== undefined) return direct;
     const at = this.blocks.take(data.length);
     if (at < 0) return this.writeAside(offsetBytes, data);
     this.copyIn(data, at);
-    return this.transfer(operation.write, offsetBytes, data.length, at, at);
+    return this.transfer(operation.write, offsetBytes, data.length, at, at, unhurried);
   }
 
   /** Without a copy, where the engine takes the caller's memory. */
@@ -206,14 +219,16 @@ class RingFileDevice implements FileDevice {
     lengthBytes: number,
     at: number,
     freed?: number,
+    unhurried = false,
   ): Promise<void> {
     this.outstanding += 1;
     return new Promise((resolve, reject) => {
       const ended = this.writeEnded(offsetBytes, lengthBytes, resolve, reject);
-      this.engine.submit(kind, offsetBytes, lengthBytes, at, (result) => {
+      const completion = (result: number): void => {
         if (freed !== undefined) this.blocks.give(freed);
         ended(result);
-      });
+      };
+      this.engine.submit(kind, offsetBytes, lengthBytes, at, completion, unhurried);
     });
   }
 

@@ -36,6 +36,9 @@ export const slowRequestMs = 0.1;
 /** How often a thread that ran out of work looks again before it sleeps: some microseconds, less than a sleep and a wake-up cost. */
 export const idleRounds = 200;
 
+/** So long after its last request an idle thread tells what it has done, asked or not. */
+export const collectedWithinMs = 1;
+
 /** The first part of the pool is never written: writing zeros takes its bytes from here. */
 export const zeroRegionBytes = 128 * 1024;
 

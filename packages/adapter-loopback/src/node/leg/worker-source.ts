@@ -1,4 +1,5 @@
 import {
+  collectedWithinMs,
   idleRounds,
   line,
   operation,
@@ -13,7 +14,8 @@ import {
 /**
  * The program of an I/O thread, as text: a string has no path to resolve, so it starts the same from ESM, CJS, a bundle or
  * the sources, and no minifier can rename half of it. It takes slots from the two rings, does the positional read or write,
- * and publishes the slot in its own completion ring. It sleeps on a futex and posts a message only when the loop asked for one.
+ * and publishes the slot in its own completion ring. It sleeps on a futex and posts a message only when the loop asked for one,
+ * or when it has had nothing to do for a while since it published something that nobody had asked for.
  */
 export const workerSource = `'use strict';
 const { workerData } = require('node:worker_threads');
@@ -27,6 +29,7 @@ const largeEvery = workers > 1 && index === workers - 1 ? 1 : 4;
 let turn = 0;
 let wasSlow = 0;
 let published = 0;
+let owed = false;
 
 function take(ring, headAt, tailAt) {
   for (;;) {
@@ -87,6 +90,9 @@ function serve(slot) {
     Atomics.compareExchange(control, ${words.armed}, 1, 0) === 1
   ) {
     port.postMessage(0);
+    owed = false;
+  } else {
+    owed = true;
   }
 }
 
@@ -103,7 +109,13 @@ for (;;) {
   idle = 0;
   const seen = Atomics.load(control, ${words.wake});
   Atomics.add(control, ${words.sleepers}, 1);
-  if (isEmpty() && Atomics.load(control, ${words.stop}) === 0) Atomics.wait(control, ${words.wake}, seen);
+  const patienceMs = owed ? ${collectedWithinMs} : Infinity;
+  if (isEmpty() && Atomics.load(control, ${words.stop}) === 0) {
+    if (Atomics.wait(control, ${words.wake}, seen, patienceMs) === 'timed-out') {
+      owed = false;
+      port.postMessage(0);
+    }
+  }
   Atomics.sub(control, ${words.sleepers}, 1);
 }
 port.close();
