@@ -33,7 +33,6 @@ export class History {
   }[] = [];
   private readonly pending = new Set<Request>();
   private readonly readers = new Set<(operation: Operation, values: readonly number[]) => void>();
-  private readonly notJudged = new Set<number>();
   private lastValue = 0;
   answered = 0;
   begun = 0;
@@ -102,23 +101,9 @@ export class History {
     this.flushes.push({ volume, startedAt, endedAt: this.now() });
   }
 
-  /**
-   * The last node that knew which writes were carried out has died: a write whose client still waits may be carried out once more, over a
-   * newer one. What such writes touch is not judged.
-   */
-  memoryWasLost(): void {
-    for (const { writes } of this.pending) for (const { block } of writes) this.notJudged.add(block);
-  }
-
-  get registersNotJudged(): number {
-    return this.notJudged.size;
-  }
-
   /** Undefined when every block was one register. */
   contradiction(): string | undefined {
-    const { violations } = checkBlockHistory(
-      this.operations.filter(({ block }) => !this.notJudged.has(block)),
-    );
+    const { violations } = checkBlockHistory(this.operations);
     const first = violations[0];
     return first === undefined ? undefined : `register ${String(first.block)}: ${first.reason}`;
   }

@@ -59,7 +59,8 @@ function killSite(world: World, site: Site, downMs: number): boolean {
 function killAtSave(world: World, { site: name, skip, phase, downMs }: Of<'kill-at-save'>): boolean {
   const site = world.site(name);
   const { records } = site;
-  if (site.node === undefined || records.faults !== undefined) return false;
+  // One at a time: the first one may have struck and not yet ended its process.
+  if (site.node === undefined || records.faults !== undefined || records.crashed !== undefined) return false;
   let left = skip;
   records.faults = (operation) => {
     if (operation.kind !== 'save' || (left -= 1) >= 0) return undefined;

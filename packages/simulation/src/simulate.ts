@@ -3,7 +3,7 @@ import { inject } from './inject.js';
 import { blocksPerVolume, type Fault, type Operation, type Plan } from './plan.js';
 import { registersOf } from './history.js';
 import { fingerprintOf } from './fingerprint.js';
-import { type SimulateOptions, World } from './world.js';
+import { World } from './world.js';
 
 export interface Violation {
   /** The promise that was broken, in the same words every time. */
@@ -18,8 +18,6 @@ export interface Outcome {
   /** Requests that hosts made, and that were answered. */
   readonly operations: number;
   readonly answered: number;
-  /** Sectors that were watched and are not judged, because of a known, open fault. */
-  readonly registersNotJudged: number;
   readonly faults: number;
   /** Those that struck something on the way of requests while a host waited for an answer. */
   readonly hits: number;
@@ -38,8 +36,8 @@ export const servesAgainMs = 20_000;
 export const mirrorsAgainMs = 60_000;
 
 /** Carries out a plan. The same plan gives the same outcome, bit for bit. */
-export async function simulate(plan: Plan, options: SimulateOptions = {}): Promise<Outcome> {
-  const world = new World(plan, options);
+export async function simulate(plan: Plan): Promise<Outcome> {
+  const world = new World(plan);
   try {
     return await runIn(world);
   } finally {
@@ -71,7 +69,6 @@ async function runIn(world: World): Promise<Outcome> {
     violation,
     operations: history.begun,
     answered: history.answered,
-    registersNotJudged: history.registersNotJudged,
     faults,
     hits: world.hits,
     simulatedMs: clock.now(),

@@ -33,7 +33,6 @@ export interface SiteWorld {
   witnessPort(site: SiteName, clock: ProcessClock, isAlive: () => boolean): WitnessPort;
   heard(site: Site, event: NodeEvent): void;
   note(line: string): void;
-  dying(site: Site): void;
 }
 
 type DiskJudge = (operation: DiskOperation) => DiskFault | undefined;
@@ -209,7 +208,6 @@ export class Site {
   }
 
   private takeDown(how: () => void): void {
-    this.world.dying(this);
     this.life += 1;
     this.isDown = true;
     const dead = this.node;

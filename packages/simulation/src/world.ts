@@ -4,16 +4,11 @@ import { History } from './history.js';
 import { HostSite } from './host-site.js';
 import type { Plan, SiteName } from './plan.js';
 import { Site } from './site.js';
-import { alone, SurvivorWatch } from './survivor-watch.js';
+import { SurvivorWatch } from './survivor-watch.js';
 import { WitnessSite } from './witness-site.js';
 
-export interface SimulateOptions {
-  /** Judge also what a known, open fault may have broken: see the page on the simulation. */
-  readonly judgeEverything?: boolean;
-}
-
-/** Modes in which a node knows which writes were carried out: it has followed them, or ordered them. */
-const remembering = new Set(['mirrored', 'suspended', 'arbitrating', 'standalone', 'syncSource']);
+/** Modes in which a node's copy may be the one that has to go on. */
+const following = new Set(['mirrored', 'suspended', 'arbitrating', 'standalone', 'syncSource']);
 
 /** Two saves, and the way there and back, fit into the time for which a node of the profile waits. */
 const witnessSaveMaxMs = 8;
@@ -40,10 +35,7 @@ export class World {
   private legHasFailed = false;
   private undoing: (() => void)[] = [];
 
-  constructor(
-    readonly plan: Plan,
-    private readonly options: SimulateOptions,
-  ) {
+  constructor(readonly plan: Plan) {
     const { seed, surroundings } = plan;
     const { link, driftPpm, witnessWeather, saveMs } = surroundings;
     this.network = new MemoryNetwork({ clock: this.clock, seed, speed: link });
@@ -132,7 +124,7 @@ export class World {
 
   /** Whether its copy is the one that has to go on, or may be. */
   private hasToServe(site: Site): boolean {
-    return site.mode !== 'mirrored' && remembering.has(site.mode);
+    return site.mode !== 'mirrored' && following.has(site.mode);
   }
 
   mayLosePower(): boolean {
@@ -175,12 +167,6 @@ export class World {
       site.start();
     }
     this.witness.start();
-  }
-
-  /** A process of a node is about to be gone. */
-  dying(site: Site): void {
-    const isKnownElsewhere = !alone.has(site.mode) && remembering.has(this.otherThan(site).mode);
-    if (!isKnownElsewhere && this.options.judgeEverything !== true) this.history.memoryWasLost();
   }
 
   heard(site: Site, event: NodeEvent): void {

@@ -86,8 +86,8 @@ describe('the simulation misses', { timeout: 60_000 }, () => {
     vi.spyOn(Origins.prototype, 'finished').mockImplementation(function (this: Origins, stamp) {
       this.dropped(stamp);
     });
-    expect(await broken(40, (plan) => ({ ...plan, blackout: false }))).toContain(
-      'every block is one register',
-    );
+    // One seed of some hundred has hosts that write over each other while a path dies: this is one of them.
+    const { violation } = await simulate({ ...drawPlan(77), blackout: false });
+    expect(violation?.rule).toBe('every block is one register');
   });
 });

@@ -62,17 +62,4 @@ describe('what a register may hold after both sites lost power', () => {
     history.saw({ ...write(), kind: 'read' }, [1, 1], now, 'two');
     expect(history.contradiction()).toMatch(/register 0/);
   });
-
-  it('judges nothing that a waiting write touches when nobody remembers it, and all else', () => {
-    const history = new History(() => 0);
-    const waiting = history.begin();
-    history.writing(waiting, write(), 1, 'waits');
-    const dead = history.begin();
-    history.writing(dead, { ...write(), block: 1 }, 2, 'died before');
-    history.end(dead, false);
-    history.memoryWasLost();
-    expect(history.registersNotJudged).toBe(2);
-    history.saw({ ...write(), kind: 'read', block: 1 }, [9, 9], 0, 'reads what nobody wrote');
-    expect(history.contradiction()).toMatch(/register 2/);
-  });
 });

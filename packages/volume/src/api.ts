@@ -48,13 +48,16 @@ export interface HostSide {
   flush(volume: number): Promise<void>;
   /**
    * Opens a new generation of an initiator's path: settles when everything of lower generations is finished or dropped, on
-   * both nodes. Waits while the gate is held or closed.
+   * both nodes. Waits while the gate is held or closed. `sentBelow`: writes with lower numbers may have been sent before, over
+   * other paths; 0 when it is not given.
    */
   raiseGeneration(
     initiatorId: string,
     generation: number,
-    options?: { readonly signal?: AbortSignalLike },
+    options?: { readonly signal?: AbortSignalLike; readonly sentBelow?: number },
   ): Promise<void>;
+  /** All writes of this initiator below the number were answered to its clients; later requests say so too. */
+  confirm?(initiatorId: string, generation: number, acknowledgedBelow: number): void;
   /** Settles when the gate is not closed: hold a client's greeting on it. */
   served(options?: { readonly signal?: AbortSignalLike }): Promise<void>;
   /** Called at once for every later gate. Gives back a function that stops it. */

@@ -2,6 +2,7 @@ import { type Clock, type Gate, HoldfastError, type PolarizationFact } from '@ho
 import type { Frame, Lent } from '../wire/index.js';
 import type { Leg } from '../metadata/leg.js';
 import type { Origins } from '../order/origins.js';
+import type { RepeatMemory } from '../order/repeat-memory.js';
 
 /** The live session with the other node, as the data path needs it. */
 export interface PeerChannel {
@@ -21,6 +22,7 @@ export interface DataPathContext {
   readonly nodeId: string;
   readonly legs: readonly Leg[];
   readonly origins: Origins;
+  readonly repeats: RepeatMemory;
   readonly clock: Clock;
   gate: Gate;
   peer: PeerChannel | undefined;

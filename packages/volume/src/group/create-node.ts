@@ -16,7 +16,7 @@ import { Leg } from '../metadata/leg.js';
 import { defaultTuning, type NodeOptions, type NodeTuning } from '../options.js';
 import { PathServer } from '../path/index.js';
 import { GroupNode } from './group-node.js';
-import { loadRecord } from './record.js';
+import { loadNotes, loadRecord } from './record.js';
 
 /**
  * Starts one site of a consistency group: opens its legs, reads its record, and joins the other node.
@@ -32,6 +32,7 @@ export async function createNode(options: NodeOptions): Promise<VolumeNode> {
   checkTuning(options.nodeId, tuning);
   const { groupId, nodeId, store } = options;
   const found = await loadRecord(store, groupId, nodeId);
+  const notes = await loadNotes(store, groupId);
   const cell: { group?: GroupNode } = {};
   const legs: Leg[] = [];
   for (const [index, leg] of options.legs.entries()) {
@@ -56,7 +57,7 @@ export async function createNode(options: NodeOptions): Promise<VolumeNode> {
     bootAlone: options.bootAlone ?? false,
   };
   validateOptions(policyOptions);
-  cell.group = new GroupNode(options, legs, policyOptions, tuning);
+  cell.group = new GroupNode(options, legs, policyOptions, tuning, notes);
   const node = new RunningNode(options, cell.group, policyOptions.bootId, tuning);
   await node.open();
   return node;
@@ -225,6 +226,7 @@ class RunningNode implements VolumeNode {
       await new Promise<void>((resume) => clock.setTimer(10, resume));
     }
     await this.group.command({ kind: 'shut-down' });
+    await this.group.dataPath.repeats.noteAll();
     for (const leg of this.group.legs) await leg.rest();
     await this[Symbol.asyncDispose]();
   }

@@ -9,12 +9,14 @@ import {
 } from '@holdfast/core';
 import type { HostSide, HostWrite, VolumeDescription } from '../api.js';
 import type { Leg } from '../metadata/leg.js';
-import { Origins } from '../order/origins.js';
-import { type Frame, frame, frameFlags, frameStatus, frameTypes } from '../wire/index.js';
+import { Origins, type OriginsSnapshot } from '../order/origins.js';
+import { RepeatMemory } from '../order/repeat-memory.js';
+import { type Frame, frame, frameTypes } from '../wire/index.js';
 import { type DataPathContext, fenced, type PeerChannel } from './context.js';
 import { Drains } from './drains.js';
 import { Flusher } from './flusher.js';
 import { Follower } from './follower.js';
+import { Forwards } from './forwards.js';
 import { Generations } from './generations.js';
 import { Operation } from './operation.js';
 import { Reads } from './reads.js';
@@ -31,10 +33,10 @@ export interface DataPathOptions {
   readonly targetCounts: () => boolean;
   readonly fact: (fact: PolarizationFact) => void;
   readonly initiatorsChanged: (count: number) => void;
+  /** What the process before this one has noted of the writes that it carried out. */
+  readonly notes: OriginsSnapshot | undefined;
+  readonly saveNotes: (notes: OriginsSnapshot) => Promise<void>;
 }
-
-/** How many answered forwards are remembered for a peer that repeats them after a reconnect. */
-const forwardsRemembered = 8192;
 
 /** What hosts' requests go through on one node, under the gate that the policy has set. */
 export class DataPath implements HostSide, DataPathContext {
@@ -42,6 +44,7 @@ export class DataPath implements HostSide, DataPathContext {
   readonly legs: readonly Leg[];
   readonly clock: Clock;
   readonly origins = new Origins();
+  readonly repeats: RepeatMemory;
   readonly volumes: readonly VolumeDescription[];
   readonly reads: Reads;
   readonly sequencer: Sequencer;
@@ -54,9 +57,7 @@ export class DataPath implements HostSide, DataPathContext {
   private held: Operation[] = [];
   private readonly listeners = new Set<(gate: Gate) => void>();
   private readonly drains: Drains;
-  private forwardsOf: string | undefined;
-  /** Of the peer's present life; what an older one forwarded and is still under way keeps the map of that life. */
-  private forwardsSeen = new Map<number, 'open' | 'done'>();
+  private readonly forwards: Forwards;
   private lastGateSession = 0;
 
   constructor(private readonly options: DataPathOptions) {
@@ -71,6 +72,19 @@ export class DataPath implements HostSide, DataPathContext {
       options.clockIsSound,
       options.readMode === 'confirmed',
     );
+    this.repeats = new RepeatMemory({
+      origins: this.origins,
+      legs: options.legs,
+      clock: options.clock,
+      save: options.saveNotes,
+      legFailed: (error) => {
+        this.fact({ kind: 'leg-failed', operation: 'flush', detail: detailOf(error) });
+      },
+    });
+    this.repeats.recall(options.notes);
+    this.forwards = new Forwards(this, (operation) => {
+      this.submit(operation);
+    });
     this.sequencer = new Sequencer(this, (operation) => this.held.push(operation));
     this.follower = new Follower(this);
     this.flusher = new Flusher(this, options.targetCounts);
@@ -177,9 +191,13 @@ export class DataPath implements HostSide, DataPathContext {
   raiseGeneration(
     initiatorId: string,
     generation: number,
-    options: { readonly signal?: AbortSignalLike } = {},
+    options: { readonly signal?: AbortSignalLike; readonly sentBelow?: number } = {},
   ): Promise<void> {
-    return this.generations.raise(initiatorId, generation, options.signal);
+    return this.generations.raise(initiatorId, generation, options.sentBelow ?? 0, options.signal);
+  }
+
+  confirm(initiatorId: string, generation: number, acknowledgedBelow: number): void {
+    this.origins.confirm(initiatorId, generation, acknowledgedBelow);
   }
 
   served(options: { readonly signal?: AbortSignalLike } = {}): Promise<void> {
@@ -231,6 +249,9 @@ export class DataPath implements HostSide, DataPathContext {
     const sessionChanged = session !== undefined && session !== this.lastGateSession;
     this.lastGateSession = session ?? this.lastGateSession;
     this.settleLogs(gate);
+    // Until now the other node would have remembered for this one. While it is only silent, this begins all the same.
+    const isWhole = gate.legs === 'both' && gate.host === 'open';
+    if (!isWhole && gate.host !== 'closed' && this.repeats.hasUnnoted) void this.repeats.note();
     const toOrder = this.follower.gateChanged(session);
     this.sequencer.gateChanged(session);
     this.flusher.gateChanged(sessionChanged);
@@ -241,6 +262,15 @@ export class DataPath implements HostSide, DataPathContext {
     else for (const operation of [...toOrder, ...waiting]) this.submit(operation);
     for (const listener of [...this.listeners]) listener(gate);
     this.progressed();
+  }
+
+  private get remembersAlone(): boolean {
+    return this.gate.legs === 'own' || this.gate.legs === 'own-and-target';
+  }
+
+  /** Extents are about to leave an activity log, and with them the only hint at repeats that a later process could not judge. */
+  mayForgetExtents(): Promise<boolean> {
+    return this.remembersAlone ? this.repeats.noteAll() : Promise.resolve(true);
   }
 
   /** What the activity logs stand for goes over into the dirty map, or is settled because both legs are equal. */
@@ -273,10 +303,7 @@ export class DataPath implements HostSide, DataPathContext {
 
   peerArrived(peer: PeerChannel): void {
     this.peer = peer;
-    if (this.forwardsOf !== peer.bootId) {
-      this.forwardsOf = peer.bootId;
-      this.forwardsSeen = new Map();
-    }
+    this.forwards.peerArrived(peer.bootId);
   }
 
   peerLeft(session: number): void {
@@ -303,7 +330,7 @@ export class DataPath implements HostSide, DataPathContext {
         return true;
       case frameTypes.forwardWrite:
       case frameTypes.forwardZeroes:
-        this.forwarded(next);
+        this.forwards.take(next);
         return true;
       case frameTypes.forwardDone:
         this.follower.forwardDone(next);
@@ -333,62 +360,8 @@ export class DataPath implements HostSide, DataPathContext {
         return false;
     }
   }
+}
 
-  /** A write of one of the other node's hosts wants its order. */
-  private forwarded(request: Frame): void {
-    const leg = this.legs[request.volume];
-    const answer = (status: number): void => {
-      this.peer?.send(frame(frameTypes.forwardDone, { id: request.id, status, epoch: this.gate.epoch }));
-    };
-    const { forwardsSeen } = this;
-    const seen = forwardsSeen.get(request.id);
-    if (seen === 'done') answer(frameStatus.ok);
-    if (seen !== undefined) return;
-    const serves =
-      this.gate.host !== 'closed' && this.gate.sequencer === this.nodeId && request.epoch === this.gate.epoch;
-    if (leg === undefined || !serves || request.offsetBytes + request.lengthBytes > leg.sizeBytes) {
-      answer(frameStatus.notServing);
-      return;
-    }
-    const initiatorId =
-      (request.flags & frameFlags.hasOrigin) === 0 ? undefined : this.peer?.originAt(request.origin);
-    const origin =
-      initiatorId === undefined
-        ? undefined
-        : {
-            initiatorId,
-            generation: request.generation,
-            operation: request.operation,
-            acknowledgedBelow: request.extra,
-          };
-    forwardsSeen.set(request.id, 'open');
-    const operation = new Operation(
-      leg,
-      request.offsetBytes,
-      request.lengthBytes,
-      request.type === frameTypes.forwardZeroes ? undefined : request.payload,
-      (request.flags & frameFlags.forceUnitAccess) !== 0,
-      (request.flags & frameFlags.mayTrim) !== 0,
-      origin,
-      undefined,
-      (error) => {
-        if (error === undefined) {
-          forwardsSeen.set(request.id, 'done');
-          request.giveBack?.();
-        } else forwardsSeen.delete(request.id);
-        if (this.forwardsSeen.size > forwardsRemembered) this.forgetForward();
-      },
-    );
-    operation.forwardId = request.id;
-    operation.forwardBootId = this.forwardsOf;
-    this.submit(operation);
-  }
-
-  private forgetForward(): void {
-    for (const [id, state] of this.forwardsSeen) {
-      if (state === 'open') continue;
-      this.forwardsSeen.delete(id);
-      return;
-    }
-  }
+function detailOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

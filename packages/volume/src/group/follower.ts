@@ -122,29 +122,43 @@ export class Follower {
     if (stamp !== undefined) this.context.origins.follow(stamp);
     forwarded?.use();
     if (forwarded !== undefined) forwarded.sequence = request.id;
-    this.write(leg, request, data, (failure) => {
+    const landed = (): void => {
+      if (stamp === undefined) return;
+      this.context.origins.finished(stamp);
+      this.context.repeats.carriedOut(stamp, leg, request.offsetBytes, request.lengthBytes);
+    };
+    const ended = (failure: unknown): void => {
       forwarded?.release();
       this.applying.delete(request.id);
       if (failure === undefined && this.appliedOf === bootId) this.applied.add(request.id);
-      if (stamp !== undefined) {
-        if (failure === undefined) this.context.origins.finished(stamp);
-        else this.context.origins.dropped(stamp);
-      }
+      if (stamp !== undefined && failure !== undefined) this.context.origins.dropped(stamp);
       this.acknowledge(request.id, failure === undefined ? frameStatus.ok : frameStatus.failed);
       if (this.applying.size === 0) this.context.peer?.flush();
       // A write that failed may still be read from: its leg may have been given up while it hung.
       if (failure === undefined) request.giveBack?.();
       this.context.progressed();
-    });
+    };
+    this.write(leg, request, data, ended, landed);
   }
 
-  /** Applies a range under its lock and in the activity log. Also the way of the resync's copies. */
-  write(leg: Leg, request: Frame, data: Uint8Array | undefined, done: (failure: unknown) => void): void {
+  /**
+   * Applies a range under its lock and in the activity log. Also the way of the resync's copies.
+   *
+   * @param landed Called when the leg has it, and before anybody else gets the range.
+   */
+  write(
+    leg: Leg,
+    request: Frame,
+    data: Uint8Array | undefined,
+    done: (failure: unknown) => void,
+    landed?: () => void,
+  ): void {
     const { offsetBytes, lengthBytes, flags } = request;
     const first = leg.firstExtent(offsetBytes);
     const last = leg.lastExtent(offsetBytes, lengthBytes);
     leg.locks.acquire(leg.lockFrom(offsetBytes), leg.lockLength(offsetBytes, lengthBytes), true, (hold) => {
       const finish = (failure: unknown): void => {
+        if (failure === undefined) landed?.();
         if (failure === undefined && this.mayBeAhead(request)) this.unsettled.keep(request.id, leg, hold);
         else leg.locks.release(hold);
         if (failure !== undefined) this.legFailed(failure);

@@ -5,6 +5,8 @@ import { type DataPathContext, staleGeneration } from './context.js';
 interface Raise {
   readonly initiatorId: string;
   readonly generation: number;
+  /** Operations below this may have been sent before, over other paths. */
+  readonly sentBelow: number;
   /** What is still missing: everything of lower generations here, and the other node's word. */
   ownFinished: boolean;
   peerFinished: boolean;
@@ -28,11 +30,12 @@ export class Generations {
     private readonly dropLower: (initiatorId: string, generation: number) => void,
   ) {}
 
-  raise(initiatorId: string, generation: number, signal?: AbortSignalLike): Promise<void> {
+  raise(initiatorId: string, generation: number, sentBelow: number, signal?: AbortSignalLike): Promise<void> {
     return new Promise((resolve, reject) => {
       const raise: Raise = {
         initiatorId,
         generation,
+        sentBelow,
         ownFinished: false,
         peerFinished: false,
         settled: (error) => {
@@ -65,24 +68,25 @@ export class Generations {
   }
 
   private raiseHere(token: number, raise: Raise): void {
-    const verdict = this.context.origins.raise(raise.initiatorId, raise.generation, () => {
+    const { initiatorId, generation, sentBelow } = raise;
+    const drained = (): void => {
       raise.ownFinished = true;
       this.tryEnd(token, raise);
-    });
+    };
+    const verdict = this.context.origins.raise(initiatorId, generation, drained, sentBelow);
     if (verdict.kind === 'stale') {
       this.open.delete(token);
       raise.settled(staleGeneration());
       return;
     }
     raise.ownFinished = verdict.waitingFor === 0;
-    this.dropLower(raise.initiatorId, raise.generation);
+    this.dropLower(initiatorId, generation);
   }
 
   private askPeer(token: number, raise: Raise): void {
-    const { initiatorId, generation } = raise;
-    this.context.peer?.send(
-      frame(frameTypes.raiseGeneration, { id: token, payload: encodeJson({ initiatorId, generation }) }),
-    );
+    const { initiatorId, generation, sentBelow } = raise;
+    const payload = encodeJson({ initiatorId, generation, sentBelow });
+    this.context.peer?.send(frame(frameTypes.raiseGeneration, { id: token, payload }));
   }
 
   private tryEnd(token: number, raise: Raise): void {
@@ -100,8 +104,9 @@ export class Generations {
       this.tryEnd(next.id, raise);
       return;
     }
-    const { initiatorId, generation } = decodeJson(next.payload, 'A request to raise a generation');
-    if (typeof initiatorId !== 'string' || typeof generation !== 'number') {
+    const words = decodeJson(next.payload, 'A request to raise a generation');
+    const { initiatorId, generation, sentBelow = 0 } = words;
+    if (typeof initiatorId !== 'string' || typeof generation !== 'number' || typeof sentBelow !== 'number') {
       throw new HoldfastError(
         'PROTOCOL',
         'A request to raise a generation names no initiator or no generation.',
@@ -110,15 +115,18 @@ export class Generations {
     const answer = (): void => {
       this.context.peer?.send(frame(frameTypes.generationRaised, { id: next.id }));
     };
-    const waitingFor = this.raiseForPeer(initiatorId, generation, answer);
+    const waitingFor = this.raiseForPeer({ initiatorId, generation, sentBelow }, answer);
     this.dropLower(initiatorId, generation);
     if (waitingFor === 0) answer();
   }
 
   /** How many writes of lower generations are still to finish here; undefined: no word can be given, and the path stays shut. */
-  private raiseForPeer(initiatorId: string, generation: number, finished: () => void): number | undefined {
+  private raiseForPeer(
+    { initiatorId, generation, sentBelow }: Pick<Raise, 'initiatorId' | 'generation' | 'sentBelow'>,
+    finished: () => void,
+  ): number | undefined {
     try {
-      const verdict = this.context.origins.raise(initiatorId, generation, finished);
+      const verdict = this.context.origins.raise(initiatorId, generation, finished, sentBelow);
       return verdict.kind === 'stale' ? 0 : verdict.waitingFor;
     } catch (error) {
       if (HoldfastError.is(error, 'NO_SPACE')) return undefined;

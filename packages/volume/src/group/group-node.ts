@@ -25,6 +25,7 @@ import type { NodeOptions, NodeTuning } from '../options.js';
 import { decodeJson, encodeJson, type Frame, frame, frameTypes } from '../wire/index.js';
 import { DataPath } from './data-path.js';
 import { Decisions } from './decisions.js';
+import type { OriginsSnapshot } from '../order/origins.js';
 import { LogKeeper } from './log-keeper.js';
 import { RecordWriter } from './record.js';
 import { ResyncRoom } from './resync-room.js';
@@ -58,6 +59,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
     readonly legs: readonly Leg[],
     policyOptions: PolarizationOptions,
     tuning: NodeTuning,
+    notes: OriginsSnapshot | undefined,
   ) {
     const { clock, nodeId, timing } = options;
     this.writer = new RecordWriter(options.store, options.groupId);
@@ -75,9 +77,16 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
         this.emit(event);
       },
     });
-    this.keeper = new LogKeeper(legs, clock, tuning.activityLogIdleMs, tuning.legTimeoutMs, (error) => {
-      this.dataPath.fact({ kind: 'leg-failed', operation: 'flush', detail: messageOf(error) });
-    });
+    this.keeper = new LogKeeper(
+      legs,
+      clock,
+      tuning.activityLogIdleMs,
+      tuning.legTimeoutMs,
+      (error) => {
+        this.dataPath.fact({ kind: 'leg-failed', operation: 'flush', detail: messageOf(error) });
+      },
+      () => this.dataPath.mayForgetExtents(),
+    );
     this.driver = createDriver({
       policy: ttlPolarization,
       options: policyOptions,
@@ -90,14 +99,14 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
       this.emit({ kind: 'stalled', at: clock.now(), stalledMs });
       this.dispatch({ kind: 'clock-stalled', stalledMs });
     });
-    this.dataPath = this.makeDataPath();
+    this.dataPath = this.makeDataPath(notes);
     this.link = this.makeLink();
     this.driver.subscribe(() => {
       this.dataPath.reads.retry();
     });
   }
 
-  private makeDataPath(): DataPath {
+  private makeDataPath(notes: OriginsSnapshot | undefined): DataPath {
     return new DataPath({
       nodeId: this.options.nodeId,
       legs: this.legs,
@@ -113,6 +122,8 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
       initiatorsChanged: (initiators) => {
         this.dispatch({ kind: 'initiators-changed', initiators });
       },
+      notes,
+      saveNotes: (snapshot) => this.writer.saveNotes(snapshot),
     });
   }
 

@@ -20,6 +20,8 @@ export class LogKeeper {
     private readonly idleMs: number,
     private readonly legTimeoutMs: number,
     private readonly legFailed: (error: unknown) => void,
+    /** Extents are about to be forgotten. False: not now. */
+    private readonly mayForget: () => Promise<boolean>,
   ) {
     this.arm();
     this.watchLegs();
@@ -59,6 +61,7 @@ export class LogKeeper {
       try {
         await leg.map.save();
         await leg.flush();
+        if (!(await this.mayForget())) return;
         if (leg.log.settle(mark) > 0) await leg.log.save();
       } catch (error) {
         this.legFailed(error);

@@ -25,6 +25,8 @@ export class Operation {
   forwardId = 0;
   /** Which life of the other node gave that number: the next one counts from the beginning. */
   forwardBootId: string | undefined;
+  /** A repeat that others have outrun: `data` is not what its host sent, so the peer cannot take it from a forward. */
+  isOutrun = false;
   /** Peer session in which it was last sent. */
   sentSession = 0;
 
@@ -33,7 +35,7 @@ export class Operation {
     readonly offsetBytes: number,
     readonly lengthBytes: number,
     /** Undefined: zeros. Not written to until the operation has ended. */
-    readonly data: Uint8Array | undefined,
+    public data: Uint8Array | undefined,
     readonly forceUnitAccess: boolean,
     readonly mayTrim: boolean,
     readonly origin: OriginStamp | undefined,

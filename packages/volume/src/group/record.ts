@@ -1,4 +1,5 @@
 import { HoldfastError, type NodeRecord, type Store } from '@holdfast/core';
+import { Origins, type OriginsSnapshot } from '../order/origins.js';
 
 /** Where a group's record stands in the node's store. */
 export function recordKey(groupId: string): string {
@@ -39,7 +40,31 @@ export async function loadRecord(
   return record;
 }
 
-/** Saves one after the other, so that a later record never ends up under an earlier one. */
+/** Where a group's notes on carried out writes stand in the node's store. */
+export function notesKey(groupId: string): string {
+  return `repeats.${groupId}`;
+}
+
+/** @throws HoldfastError CORRUPT when the notes cannot be read; nothing is written. */
+export async function loadNotes(store: Store, groupId: string): Promise<OriginsSnapshot | undefined> {
+  const bytes = await store.load(notesKey(groupId));
+  if (bytes === undefined) return undefined;
+  try {
+    const notes: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    // Whoever reads it says what is wrong with it.
+    new Origins().restore(notes);
+    return notes as OriginsSnapshot;
+  } catch (error) {
+    throw new HoldfastError(
+      'CORRUPT',
+      `The notes on the writes of group ${groupId} that were carried out, in ${store.name}, cannot be read. Nothing was changed. ` +
+        'Restore the folder from before, or move it and the metadata away to let this node be rebuilt from the other one.',
+      { cause: error },
+    );
+  }
+}
+
+/** Saves one after the other, so that a later record never ends up under an earlier one, nor before notes that belong to it. */
 export class RecordWriter {
   private last: Promise<unknown> = Promise.resolve();
 
@@ -49,8 +74,16 @@ export class RecordWriter {
   ) {}
 
   save(record: NodeRecord): Promise<void> {
-    const bytes = new TextEncoder().encode(JSON.stringify(record));
-    const saved = this.last.then(() => this.store.save(recordKey(this.groupId), bytes));
+    return this.inOrder(recordKey(this.groupId), record);
+  }
+
+  saveNotes(notes: OriginsSnapshot): Promise<void> {
+    return this.inOrder(notesKey(this.groupId), notes);
+  }
+
+  private inOrder(key: string, value: unknown): Promise<void> {
+    const bytes = new TextEncoder().encode(JSON.stringify(value));
+    const saved = this.last.then(() => this.store.save(key, bytes));
     this.last = saved.catch(() => undefined);
     return saved;
   }

@@ -54,7 +54,7 @@ export class ResyncRoom {
     const { legs, digest, clock } = this.options;
     if (effect.side === 'target') {
       // What this node knew belongs to a copy that is given up; from here on it follows the source.
-      dataPath.origins.restore({ version: 1, initiators: [] });
+      dataPath.repeats.giveUp();
       this.target = new ResyncTarget({
         legs,
         peer,
@@ -109,7 +109,7 @@ export class ResyncRoom {
       case frameTypes.originsDone:
         this.options
           .dataPath()
-          .origins.merge(decodeJson(next.payload, 'A list of writes that were carried out'));
+          .repeats.learn(decodeJson(next.payload, 'A list of writes that were carried out'));
         break;
       case frameTypes.resyncMap:
       case frameTypes.resyncMapEnd:

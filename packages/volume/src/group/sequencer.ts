@@ -67,6 +67,7 @@ export class Sequencer {
 
   private locked(operation: Operation): void {
     const { gate, nodeId } = this.context;
+    if (operation.state === 'waiting' && this.waitsForRepeats(operation)) return;
     this.waiting.delete(operation);
     if (operation.state !== 'waiting') {
       this.unlock(operation);
@@ -82,10 +83,37 @@ export class Sequencer {
     this.start(operation);
   }
 
+  /** True when it goes on later: it would cover a write that may be repeated, or is such a repeat and was outrun itself. */
+  private waitsForRepeats(operation: Operation): boolean {
+    const { gate, repeats } = this.context;
+    const { leg, offsetBytes, lengthBytes, origin } = operation;
+    // While both legs count, the other node remembers should this one die.
+    if (gate.legs !== 'both' && gate.host === 'open' && repeats.isInTheWay(leg, offsetBytes, lengthBytes)) {
+      void repeats.note().then(() => {
+        this.locked(operation);
+      });
+      return true;
+    }
+    if (origin === undefined || operation.isOutrun) return false;
+    if (!repeats.isOutrun(origin, leg, offsetBytes, lengthBytes)) return false;
+    repeats.outrunBytes(leg, offsetBytes, lengthBytes, operation.data).then(
+      (bytes) => {
+        operation.data = bytes;
+        operation.isOutrun = true;
+        this.locked(operation);
+      },
+      (error: unknown) => {
+        this.legFailed('read', error);
+      },
+    );
+    return true;
+  }
+
   private start(operation: Operation): void {
     const { context } = this;
     const { leg, offsetBytes, lengthBytes } = operation;
     operation.state = 'started';
+    context.repeats.begins(leg, offsetBytes, lengthBytes);
     this.sequence += 1;
     operation.sequence = this.sequence;
     this.outstanding.set(operation.sequence, operation);
@@ -138,10 +166,14 @@ export class Sequencer {
   private ownFailed(operation: Operation, error: unknown): void {
     operation.ownFailed = true;
     if (operation.givenUp !== undefined) this.abandon(operation);
+    this.legFailed('write', error);
+  }
+
+  private legFailed(operation: 'read' | 'write', error: unknown): void {
     if (this.legReported) return;
     this.legReported = true;
     const detail = error instanceof Error ? error.message : String(error);
-    this.context.fact({ kind: 'leg-failed', operation: 'write', detail });
+    this.context.fact({ kind: 'leg-failed', operation, detail });
   }
 
   private send(operation: Operation): void {
@@ -149,7 +181,8 @@ export class Sequencer {
     if (peer === undefined) return;
     operation.sentSession = peer.session;
     this.news.tell();
-    const forwarded = operation.forwardId !== 0 && operation.forwardBootId === peer.bootId;
+    const forwarded =
+      operation.forwardId !== 0 && operation.forwardBootId === peer.bootId && !operation.isOutrun;
     const { origin, data } = operation;
     const type = forwarded
       ? frameTypes.replicateForwarded
@@ -212,7 +245,11 @@ export class Sequencer {
       this.context.progressed();
       return;
     }
-    if (operation.origin !== undefined) this.context.origins.finished(operation.origin);
+    if (operation.origin !== undefined) {
+      const { leg, offsetBytes, lengthBytes, origin } = operation;
+      this.context.origins.finished(origin);
+      this.context.repeats.carriedOut(origin, leg, offsetBytes, lengthBytes);
+    }
     this.answer(operation, undefined);
     this.cleanUp(operation);
   }
@@ -315,8 +352,11 @@ export class Sequencer {
     if (operation.state === 'ended') return;
     const { gate, origins } = this.context;
     this.gaveUpIn = gate.epoch;
-    if (operation.origin !== undefined && operation.ownDone) origins.appliedHere(operation.origin);
-    else if (operation.origin !== undefined) origins.dropped(operation.origin);
+    const { origin, leg, offsetBytes, lengthBytes } = operation;
+    if (origin !== undefined && operation.ownDone) {
+      origins.appliedHere(origin);
+      this.context.repeats.carriedOut(origin, leg, offsetBytes, lengthBytes);
+    } else if (origin !== undefined) origins.dropped(origin);
     this.answer(operation, operation.givenUp);
     this.cleanUp(operation);
   }

@@ -17,6 +17,8 @@ export class HostRequests {
   /** Unanswered requests that were sent on the active path. */
   sentCount = 0;
   repeated = 0;
+  /** Writes from this number on were never sent. Numbered and sent are two things: what comes while no path is open waits. */
+  sentBelow = 0;
   /** While set, everything fails with it at once. */
   refusal: HoldfastError | undefined;
   readonly volumes: VolumeDescription[] = [];
@@ -32,6 +34,10 @@ export class HostRequests {
 
   get inFlight(): number {
     return this.table.inFlight;
+  }
+
+  get acknowledgedBelow(): number {
+    return this.table.acknowledgedBelow;
   }
 
   latency(): { readonly read: LatencyWindow; readonly write: LatencyWindow; readonly flush: LatencyWindow } {
@@ -174,6 +180,7 @@ export class HostRequests {
     if (request.sentBefore) this.repeated++;
     request.sent = true;
     request.sentBefore = true;
+    if (request.operation >= this.sentBelow) this.sentBelow = request.operation + 1;
     this.sentCount++;
     path.send(
       request.toFrame(path.volumeAt(request.volume), this.sender.generation, this.table.acknowledgedBelow),

@@ -88,8 +88,8 @@ export class InitiatorPath implements FrameStreamHandler {
     if (now - this.lastHeardAt > pathTimeoutMs) this.drop(`silent for more than ${pathTimeoutMs} ms`);
   }
 
-  ping(): void {
-    if (this.status === 'open') this.send(frame(frameTypes.ping));
+  ping(acknowledgedBelow: number): void {
+    if (this.status === 'open') this.send(frame(frameTypes.ping, { extra: acknowledgedBelow }));
   }
 
   /** Drops what there is, without a word; the path is dialled anew. */

@@ -49,6 +49,14 @@ export class HostInitiator implements Initiator, SteeringOwner {
     return this.requests.sentCount;
   }
 
+  get sentBelow(): number {
+    return this.requests.sentBelow;
+  }
+
+  get acknowledgedBelow(): number {
+    return this.requests.acknowledgedBelow;
+  }
+
   /** Settles when a node has said which volumes there are. */
   start(options: CallOptions): Promise<void> {
     return new Promise((resolve, reject) => {

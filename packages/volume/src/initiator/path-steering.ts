@@ -20,6 +20,10 @@ type EventBody<Event> = Event extends { readonly at: number } ? Omit<Event, 'at'
 /** Who holds the requests that travel on the path chosen here. */
 export interface SteeringOwner {
   readonly sentCount: number;
+  /** Writes from this number on were never sent. */
+  readonly sentBelow: number;
+  /** All writes below this number were answered to their clients. */
+  readonly acknowledgedBelow: number;
   welcomed(nodeId: string, welcome: PathWelcome): readonly number[];
   refused(nodeId: string, reason: string): void;
   /** `sendPath` is set, under a new generation: send everything that is unanswered. Gives back how many were sent before. */
@@ -213,7 +217,8 @@ export class PathSteering implements InitiatorPathOwner {
     this.generation++;
     if (this.generation >= farewellGeneration)
       throw new InvariantError('generations of an initiator never run out');
-    path.send(frame(frameTypes.raiseGeneration, { generation: this.generation }));
+    const { sentBelow } = this.owner;
+    path.send(frame(frameTypes.raiseGeneration, { generation: this.generation, operation: sentBelow }));
   }
 
   private considerMove(now: number): void {
@@ -248,7 +253,8 @@ export class PathSteering implements InitiatorPathOwner {
       this.looks++;
       for (const path of this.paths) {
         path.look(now, lateMs);
-        if (this.looks % 2 === 0) path.ping();
+        // Who waits to write where an answered write stands need not wait for the next request.
+        if (this.looks % 2 === 0) path.ping(path === this.sendPath ? this.owner.acknowledgedBelow : 0);
       }
       this.review();
       this.considerMove(now);

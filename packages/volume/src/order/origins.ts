@@ -52,6 +52,10 @@ interface DrainWaiter {
 
 class Origin {
   generation = 0;
+  /** Known from the notes of a process that is gone, which did not know what became of all its writes. */
+  isRecalled = false;
+  /** Operations below this may have been carried out by a process that is gone. */
+  doubtfulBelow = 0;
   readonly done = new OperationRanges();
   readonly inFlight = new Map<number, InFlight>();
   readonly waiters = new Set<DrainWaiter>();
@@ -95,6 +99,22 @@ export class Origins {
     return isNew;
   }
 
+  /** All of this initiator's operations below this number were answered to its clients. */
+  confirm(initiatorId: string, generation: number, acknowledgedBelow: number): void {
+    const origin = this.origins.get(initiatorId);
+    if (origin?.generation === generation) origin.done.raiseFloor(acknowledgedBelow);
+  }
+
+  /** What is remembered of an initiator; undefined when nothing is. */
+  doneBy(initiatorId: string): OperationRanges | undefined {
+    return this.origins.get(initiatorId)?.done;
+  }
+
+  /** Whether the operation was sent before this process had heard of its initiator, so that an earlier one may have carried it out. */
+  isDoubtful(stamp: OriginStamp): boolean {
+    return stamp.operation < (this.origins.get(stamp.initiatorId)?.doubtfulBelow ?? 0);
+  }
+
   /** The other node's note of a write that the sequencer has already ordered: no question is asked. Settle it like an admitted one. */
   follow(stamp: OriginStamp): void {
     const origin = this.origins.get(stamp.initiatorId) ?? this.add(stamp.initiatorId);
@@ -128,12 +148,16 @@ export class Origins {
 
   /**
    * From now on nothing below `generation` is admitted. The same generation may be raised again.
+   *
+   * @param sentBelow Operations below this may have been sent before, on other paths.
    * @throws HoldfastError NO_SPACE when the registry is full of initiators that may still come back with repeats.
    */
-  raise(initiatorId: string, generation: number, drained: () => void): Raised {
-    if (generation === farewellGeneration && !this.origins.has(initiatorId))
-      return { kind: 'raised', waitingFor: 0 };
-    const origin = this.origins.get(initiatorId) ?? this.addWithinLimit(initiatorId);
+  raise(initiatorId: string, generation: number, drained: () => void, sentBelow = 0): Raised {
+    const known = this.origins.get(initiatorId);
+    if (generation === farewellGeneration && known === undefined) return { kind: 'raised', waitingFor: 0 };
+    const origin = known ?? this.addWithinLimit(initiatorId);
+    if (known?.isRecalled !== false) origin.doubtfulBelow = sentBelow;
+    origin.isRecalled = false;
     if (generation < origin.generation) return { kind: 'stale', generation: origin.generation };
     origin.generation = generation;
     this.touch(initiatorId, origin);
@@ -163,6 +187,15 @@ export class Origins {
     this.origins.clear();
     for (const [initiatorId, origin] of origins) this.origins.set(initiatorId, origin);
     for (const origin of before) dropAll(origin);
+  }
+
+  /**
+   * As `restore`, from the notes of the process before this one. What else that one did is not known.
+   * @throws HoldfastError PROTOCOL when it is no snapshot; nothing is changed then.
+   */
+  recall(snapshot: unknown): void {
+    this.restore(snapshot);
+    for (const origin of this.origins.values()) origin.isRecalled = true;
   }
 
   /**

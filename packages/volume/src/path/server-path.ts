@@ -91,6 +91,7 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
         return;
       case frameTypes.ping:
         this.frames.send(frame(frameTypes.pong, { id: next.id }));
+        this.confirm(next.extra);
         return;
       case frameTypes.pong:
         return;
@@ -98,7 +99,7 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
         this.hello(next);
         return;
       case frameTypes.raiseGeneration:
-        this.raise(next.generation);
+        this.raise(next.generation, next.operation);
         return;
       default:
         throw new HoldfastError(
@@ -161,7 +162,13 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
     this.owner.opened(this);
   }
 
-  private raise(generation: number): void {
+  private confirm(acknowledgedBelow: number): void {
+    const { initiatorId, generation } = this;
+    if (initiatorId === undefined || generation === undefined) return;
+    this.owner.hostSide.confirm?.(initiatorId, generation, acknowledgedBelow);
+  }
+
+  private raise(generation: number, sentBelow: number): void {
     const { initiatorId } = this;
     if (initiatorId === undefined)
       throw new HoldfastError('PROTOCOL', 'An initiator raised a generation before its greeting.');
@@ -170,7 +177,7 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
     this.highestAsked = generation;
     this.generation = undefined;
     // A farewell is carried out although its sender is gone by then.
-    const options = generation === farewellGeneration ? {} : { signal: this.gone.signal };
+    const options = generation === farewellGeneration ? {} : { signal: this.gone.signal, sentBelow };
     this.owner.hostSide.raiseGeneration(initiatorId, generation, options).then(
       () => {
         this.raised(generation);

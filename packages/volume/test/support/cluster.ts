@@ -28,6 +28,8 @@ import {
   type NodeTuning,
   type VolumeNode,
 } from '../../src/index.js';
+import { loadNotes } from '../../src/group/record.js';
+import type { OriginsSnapshot } from '../../src/order/origins.js';
 
 export interface ClusterOptions {
   readonly seed?: number;
@@ -92,6 +94,13 @@ export class Site {
 
   get mode(): string {
     return this.node?.status().mode ?? 'down';
+  }
+
+  /** What its store says of writes that were carried out. */
+  async notes(): Promise<OriginsSnapshot> {
+    const notes = await loadNotes(memoryStore(this.records), groupId);
+    if (notes === undefined) throw new TypeError(`node ${this.nodeId} has noted nothing`);
+    return notes;
   }
 
   async start(): Promise<VolumeNode> {

@@ -67,7 +67,8 @@ function pollDueAt(state: SwapRecoveryState): Millis | undefined {
 }
 
 function isLastBefore(state: SwapRecoveryState, stableAt: Millis): boolean {
-  return state.pollAt - state.tuning.pollMs < stableAt;
+  // A sum, as that of the last poll: a difference could miss it by a fraction, and ask for the same moment for ever.
+  return state.pollAt < stableAt + state.tuning.pollMs;
 }
 
 function pollIfDue(turn: SwapTurn): void {

@@ -30,6 +30,24 @@ const plenty = {
 };
 const begun = (): System => start(inDuplex(plenty), soundRules);
 
+describe('the last list before the time of stability', () => {
+  test('is asked for once, whatever fraction of a millisecond that time has', () => {
+    const { policy } = calmUntil(
+      go(begun(), 'a condition opens'),
+      ({ policy: now }) => now?.phase === 'stabilizing',
+    );
+    if (policy === undefined) throw new Error('the controller is down');
+    const { stableMs, pollMs } = swapDefaults;
+    const tuning = { ...policy.tuning, stableMs, pollMs };
+    for (let round = 0; round < 10_000; round += 1) {
+      const stableSince = round * 123.456_789_1 + 0.1;
+      const now = stableSince + stableMs;
+      const asked = { ...policy, tuning, stableSince, now, pollAt: now + pollMs, polling: undefined };
+      expect(swapRecovery.wakeAt(asked) ?? Infinity).toBeGreaterThan(now);
+    }
+  });
+});
+
 const isCalm = ({ name }: Choice): boolean =>
   name.startsWith('perform ') ||
   (name.startsWith('answer ') && !name.endsWith(' twice')) ||

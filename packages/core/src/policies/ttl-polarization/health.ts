@@ -48,7 +48,8 @@ export interface Debounced {
 export function debounce(before: Debounced, seen: boolean, at: Millis, holdMs: DurationMs): Debounced {
   if (seen === before.value) return { value: before.value };
   const since = before.changingSince ?? at;
-  return at - since >= holdMs ? { value: seen } : { value: before.value, changingSince: since };
+  // Asked as `unreachedDueAt` and `healthDueAt` answer: fractions of a millisecond do not survive a sum and a difference alike.
+  return at >= since + holdMs ? { value: seen } : { value: before.value, changingSince: since };
 }
 
 /** Only a fresh word of the peer tells that hosts reach it and not this node. */

@@ -15,6 +15,7 @@ import {
   type PolarizationFact,
   type PolarizationState,
 } from './index.js';
+import { debounce } from './health.js';
 
 let world: World;
 let sequence: number;
@@ -76,6 +77,15 @@ describe('the driver can rely on', () => {
       const next = step(state, { kind: 'tick' }, Math.max(at, state.now)).state;
       expect(ttlPolarization.wakeAt(next) ?? Infinity).toBeGreaterThan(at);
       state = next;
+    }
+  });
+
+  test('a change of opinion that counts at the very moment it is announced for, whatever fraction that has', () => {
+    const holdMs = lan.unreachedByHostsMs;
+    for (let round = 0; round < 10_000; round += 1) {
+      const since = round * 1.234_567_89 + 0.1;
+      const before = { value: false, changingSince: since };
+      expect(debounce(before, true, since + holdMs, holdMs).value).toBe(true);
     }
   });
 
