@@ -31,7 +31,7 @@ export interface BoundOptions extends ConformanceOptions {
 export function conformanceTests<Fixture extends ConformanceFixture>(
   runner: TestRunner,
   suite: ConformanceSuite<Fixture>,
-  subject: ConformanceSubject<Fixture>,
+  subject: ConformanceSubject<NoInfer<Fixture>>,
   options: BoundOptions = {},
 ): void {
   runner.describe(`${suite.port}: ${subject.name}`, () => {

@@ -21,7 +21,7 @@ const DEFAULT_OPERATIONS = 200;
 
 /** Runs one case on a fixture of its own. Never rejects: whatever happens is the outcome. */
 export async function runCase<Fixture extends ConformanceFixture>(
-  subject: ConformanceSubject<Fixture>,
+  subject: ConformanceSubject<NoInfer<Fixture>>,
   each: ConformanceCase<Fixture>,
   options: ConformanceOptions = {},
 ): Promise<CaseReport> {
@@ -67,7 +67,7 @@ export async function runCase<Fixture extends ConformanceFixture>(
 /** Runs every case of a suite, one after the other. Never rejects. */
 export async function runSuite<Fixture extends ConformanceFixture>(
   suite: ConformanceSuite<Fixture>,
-  subject: ConformanceSubject<Fixture>,
+  subject: ConformanceSubject<NoInfer<Fixture>>,
   options: ConformanceOptions = {},
 ): Promise<SuiteReport> {
   const cases: CaseReport[] = [];

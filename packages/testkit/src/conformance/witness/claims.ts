@@ -128,7 +128,7 @@ const stale: WitnessCase = {
   run: async ({ fixture }) => {
     const witness = await fixture.open();
     await registered(witness);
-    const claim = claimOf({ nodeId: 'north', epoch: 2, incarnation: 'another memory' });
+    const claim = claimOf({ nodeId: 'north', epoch: 2, incarnation: 'another-memory' });
     const calls: readonly (readonly [string, () => Promise<WitnessAnswer>])[] = [
       ['a promotion', () => witness.promote({ ...claim, fromEpoch: 1 })],
       ['a reassert', () => witness.reassert(claim)],
