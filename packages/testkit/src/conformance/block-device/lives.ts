@@ -1,5 +1,5 @@
-import type { BlockDevice } from '@holdfast/core';
-import { check, needed, NotApplicable, refused } from '../expect.js';
+import { type BlockDevice, HoldfastError } from '@holdfast/core';
+import { check, needed, NotApplicable, refused, textOf } from '../expect.js';
 import {
   type DeviceCase,
   type DeviceContext,
@@ -188,7 +188,10 @@ const disposeWaits: DeviceCase = {
     const under = Array.from({ length: 4 }, () => device.read(0, 1));
     const settled = Promise.allSettled(under);
     await device[Symbol.asyncDispose]();
-    await settled;
+    for (const result of await settled) {
+      const isEnded = result.status === 'fulfilled' || HoldfastError.is(result.reason, 'CLOSED');
+      check(isEnded, `a read under way fails with ${textOf(result.status === 'rejected' && result.reason)}`);
+    }
   },
 };
 
