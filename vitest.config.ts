@@ -35,6 +35,10 @@ export default defineConfig({
       })),
       {
         extends: true as const,
+        test: { name: 'examples', root: `${root}examples`, include: ['*/test/**/*.test.ts'] },
+      },
+      {
+        extends: true as const,
         test: { name: 'tools', root: `${root}tools`, include: ['**/*.test.{ts,mjs}'] },
       },
     ],

@@ -221,6 +221,17 @@ describe('a leg that is not what it should be', () => {
     ).toBe('SIZE_MISMATCH');
   });
 
+  it('stands on a device that cannot do everything, and then writes nothing', async () => {
+    const disk = metadata();
+    const device = Object.assign(memoryDevice(disk), { supports: { forceUnitAccess: false } });
+    const leg = { data: memoryDevice(data()), metadata: device, content: 'zeros' as const };
+    expect(await refusal(leg)).toBe('NOT_SUPPORTED');
+    const reads = Object.assign(memoryDevice(data()), { supports: { writes: false } });
+    expect(await refusal({ ...leg, data: reads, metadata: memoryDevice(disk) })).toBe('NOT_SUPPORTED');
+    const { bytes } = await memoryDevice(disk).read(0, 8192);
+    expect(bytes.every((byte) => byte === 0)).toBe(true);
+  });
+
   it('has a label that is damaged in both copies, while one damaged copy does no harm', async () => {
     const disks = await taken();
     const device = memoryDevice(disks.metadata);

@@ -14,6 +14,16 @@ export interface WriteOptions {
   readonly unhurried?: boolean;
 }
 
+/** What a device does beyond reading and flushing. What is absent or true, it does. */
+export interface BlockDeviceSupport {
+  /** False: a device to read from, as a snapshot is. `write` and `writeZeroes` are refused. */
+  readonly writes?: boolean;
+  /** False: `forceUnitAccess` is refused; write and flush instead. */
+  readonly forceUnitAccess?: boolean;
+  /** False: `writeZeroes` is refused; write zeros instead. */
+  readonly writeZeroes?: boolean;
+}
+
 /**
  * Random access to a fixed number of bytes: a file, a loop device, a cloud volume, memory.
  *
@@ -23,11 +33,16 @@ export interface WriteOptions {
  *
  * Errors: OUT_OF_RANGE, IO_FAILED, NO_SPACE, CLOSED. After a failed `flush` nothing written since the last good one is certain,
  * and the device refuses further flushes with IO_FAILED: a repeated flush must not "succeed".
+ *
+ * A device that cannot do everything says so in `supports`; what it names as false fails with NOT_SUPPORTED, and nothing is done.
+ * A leg of a volume needs everything.
  */
 export interface BlockDevice {
   /** For people: a path, a volume's name. */
   readonly name: string;
   readonly sizeBytes: number;
+  /** Absent: everything. */
+  readonly supports?: BlockDeviceSupport;
   read(offsetBytes: number, lengthBytes: number): Promise<BlockBuffer>;
   /** `data` belongs to the device until the promise settles. */
   write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void>;

@@ -8,7 +8,7 @@ export interface Clock {
   bootTime(): Millis;
   /** Milliseconds since 1970, for people to read. Never for a decision. */
   wallTime(): number;
-  /** Calls back once, `afterMs` milliseconds from now or later. */
+  /** Calls back once, `afterMs` milliseconds from now or later, and never before this call has returned. */
   setTimer(afterMs: number, callback: () => void): Timer;
 }
 

@@ -1,4 +1,5 @@
 import {
+  type AbortSignalLike,
   type CallOptions,
   type Clock,
   HoldfastError,
@@ -45,6 +46,8 @@ export function scriptedWitness(clock: Clock): ScriptedWitness {
   const lines: WitnessLine[] = [];
 
   const answerTo = (call: WitnessCall, options: CallOptions = {}): Promise<WitnessAnswer> => {
+    // What is given up before it is sent reaches nobody.
+    if (options.signal?.aborted === true) return Promise.reject(abortedBy(options.signal));
     calls.push(call);
     return deliver(clock, lines.shift() ?? witness.script(call), options);
   };
@@ -94,7 +97,7 @@ function deliver(
     const aborted = (): void => {
       answering?.cancel();
       deadline?.cancel();
-      reject(new HoldfastError('ABORTED', 'The call to the witness was aborted.', { cause: signal?.reason }));
+      reject(abortedBy(signal));
     };
     const settle = (answer: WitnessAnswer): void => {
       answering?.cancel();
@@ -109,9 +112,12 @@ function deliver(
       deadlineMs === undefined
         ? undefined
         : clock.setTimer(deadlineMs, () => settle(unreachable(`no answer within ${String(deadlineMs)} ms`)));
-    if (signal?.aborted === true) aborted();
-    else signal?.addEventListener('abort', aborted);
+    signal?.addEventListener('abort', aborted);
   });
+}
+
+function abortedBy(signal: AbortSignalLike | undefined): HoldfastError {
+  return new HoldfastError('ABORTED', 'The call to the witness was aborted.', { cause: signal?.reason });
 }
 
 function unreachable(detail: string): WitnessAnswer {

@@ -31,7 +31,7 @@ export class Leg {
     readonly isNew: boolean,
   ) {}
 
-  /** @throws HoldfastError FOREIGN_LEG, SIZE_MISMATCH, CORRUPT or OPTIONS_INVALID; the data is untouched then. */
+  /** @throws HoldfastError NOT_SUPPORTED, FOREIGN_LEG, SIZE_MISMATCH, CORRUPT or OPTIONS_INVALID; the data is untouched then. */
   static async open(
     options: LegOptions,
     index: number,
@@ -40,6 +40,8 @@ export class Leg {
     clock: Clock,
     roomWanted: (leg: Leg) => void,
   ): Promise<Leg> {
+    checkSupport(options.data);
+    checkSupport(options.metadata);
     const { clusterId, groupId, nodeId } = identity;
     const wanted = {
       clusterId,
@@ -198,4 +200,14 @@ function makeLabel(
     activityLogExtents: tuning.activityLogExtents,
     content: options.content === 'zeros' ? 'zeros' : 'adopted',
   };
+}
+
+/** @throws HoldfastError NOT_SUPPORTED for a device that says that it cannot do everything. */
+function checkSupport({ name, supports = {} }: BlockDevice): void {
+  const missing = Object.entries(supports).filter(([, does]) => does === false);
+  if (missing.length === 0) return;
+  throw new HoldfastError(
+    'NOT_SUPPORTED',
+    `${name} has no ${missing.map(([what]) => what).join(' and no ')}, and a leg needs all of it. Take another device.`,
+  );
 }
