@@ -59,7 +59,12 @@ describe('selective mirroring beside a group takes over by its epoch, and serves
   test.each([
     ['the node that orders writes is lost', lost, 2, 400],
     ['it comes back, and both mirror again', back, 0, 600],
-    ['the two lose each other, and the preferred one the witness', apart, longer ? 1 : 0, longer ? 20_000 : 15],
+    [
+      'the two lose each other, and the preferred one the witness',
+      apart,
+      longer ? 1 : 0,
+      longer ? 20_000 : 15,
+    ],
     ['the roles are moved on purpose', moved, 0, 50],
   ] as const)(
     '%s',
