@@ -25,6 +25,14 @@ const sources: readonly Source[] = [
     file: 'group/mutants.ts',
     name: /^\/\*\* (.+)\. \*\/\nexport const/gm,
   },
+  {
+    policy: 'consistency group',
+    layer: 'exploration',
+    file: 'group/mirroring.test.ts',
+    from: "describe('without one rule of the composition'",
+    to: '\n});',
+    name: aTest,
+  },
   { policy: 'appliance-upgrade', layer: 'story', file: 'appliance-upgrade/mutants.test.ts', name: aTest },
   { policy: 'latency-failback', layer: 'exploration', file: 'latency-failback/mutants.ts', name: aName },
   {

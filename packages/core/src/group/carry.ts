@@ -19,13 +19,16 @@ type Role = PolarizationState['self']['role'];
 export function carryEpoch(own: PolarizationState, record: GroupRecord, at: Millis): PolarizationState {
   const { epoch, lineageId, sequencer, history } = record;
   const roled = withRole(own, roleOf(record, own.self.nodeId), at);
-  const { peer, saving, mode } = roled;
+  const { operation, ...kept } = roled;
+  const { peer, saving, mode } = kept;
   const moved = { epoch, lineageId, sequencer, history };
   const session = mode === 'mirrored' ? peer?.session : undefined;
   return {
-    ...roled,
+    ...kept,
     record: polarizationRecordOf(record),
-    gate: { ...roled.gate, epoch, lineageId, sequencer },
+    // A resync that was proposed under the epoch before, and may be accepted yet, would bring that one back: it is proposed anew.
+    ...(operation === undefined || operation.kind === 'proposing' ? {} : { operation }),
+    gate: { ...kept.gate, epoch, lineageId, sequencer },
     lease: {
       startedAt: at,
       requests: [],
@@ -35,7 +38,7 @@ export function carryEpoch(own: PolarizationState, record: GroupRecord, at: Mill
       grantSequence: 0,
       ...(session === undefined ? {} : { session, requestAt: at }),
     },
-    witness: { ...roled.witness, confirmed: undefined, mustRegister: false, nextAt: at },
+    witness: { ...kept.witness, confirmed: undefined, mustRegister: false, nextAt: at },
     // What it has on its way to the disk was folded into the same record, under the new epoch.
     ...(saving === undefined || saving.record.epoch >= epoch
       ? {}

@@ -15,6 +15,7 @@ export {
 export { explainGroup, type GroupPartReason, type GroupReason } from './reasons.js';
 export { groupGateOf, introduceGroup } from './selectors.js';
 export { groupLockOf, leadsGroup } from './lock.js';
+export { answerMirroring, mirroringNewsOf, serveGroupRead, type MirroringNews } from './mirroring.js';
 export { doubleFaultsOf, singleFaultsOf, type GroupFault } from './faults.js';
 export { whoWouldWin, type GroupForecast, type GroupForecastReason } from './who-would-win.js';
 export { consistencyGroup } from './step.js';

@@ -31,9 +31,12 @@ export type Choice =
   | { readonly do: 'crash' | 'power'; readonly side: Side; readonly landed: boolean }
   | { readonly do: 'cut' | 'heal' | 'witness-cut' | 'witness-heal'; readonly side: Side }
   | { readonly do: 'cut-both' | 'heal-both' }
-  | { readonly do: 'disk-error' | 'leg'; readonly side: Side }
+  | { readonly do: 'disk-error' | 'leg' | 'ill' | 'well'; readonly side: Side }
   | { readonly do: 'health'; readonly side: Side; readonly level: HealthLevel }
-  | { readonly do: 'command'; readonly side: Side; readonly command: OperatorCommand['kind'] | 'move' };
+  | { readonly do: 'command'; readonly side: Side; readonly command: Commanded };
+
+/** What an operator says: to fault handling, or to another policy of a group. */
+export type Commanded = OperatorCommand['kind'] | 'move' | 'redirect';
 
 export function describe(choice: Choice): string {
   const dies = 'dies' in choice ? `, and dies after ${String(choice.dies)} deeds` : '';
@@ -84,6 +87,9 @@ function sentence(choice: Choice): string {
       return `heal ${id} and the witness`;
     case 'health':
       return `${id} is ${choice.level}`;
+    case 'ill':
+    case 'well':
+      return `the storage of ${id} is ${choice.do}`;
     case 'command':
       return `an operator tells ${id}: ${choice.command}`;
     case 'submit':

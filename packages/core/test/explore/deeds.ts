@@ -4,6 +4,7 @@ import { sessionNow } from './clockwork.js';
 import { soundRules, type DataLetter, type DataRules } from './data.js';
 import type { Script } from './data-offers.js';
 import { DataPath } from './data-path.js';
+import type { Sight } from './group-parts.js';
 import type { FaultBook, FaultKind } from './faults.js';
 import type { Deed, PolicyBench } from './policy-bench.js';
 import { askedBits, orphan, sorted, WitnessBench } from './witness.js';
@@ -88,14 +89,14 @@ export class Deeds {
   deeds(world: World, side: Side, fact: PolarizationFact): readonly Deed[] {
     const { bench } = this;
     const asked = askedBits(world.witness, side, (effect) => bench.bit(effect));
-    return bench.step(world.nodes[side], fact, asked).deeds;
+    return bench.step(bench.seeing(world.nodes[side], sightOf(world, side)), fact, asked).deeds;
   }
 
   give(world: World, side: Side, fact: PolarizationFact, dies?: number): World {
     const { bench } = this;
     const node = world.nodes[side];
     const asked = askedBits(world.witness, side, (effect) => bench.bit(effect));
-    const { state, deeds, said } = bench.step(node, fact, asked);
+    const { state, deeds, said } = bench.step(bench.seeing(node, sightOf(world, side)), fact, asked);
     for (const because of said) this.listener?.(because);
     let next: World = { ...world, nodes: withSide(world.nodes, side, { ...node, state }) };
     let left = 0;
@@ -190,6 +191,10 @@ export class Deeds {
     const older = this.setting.lyingDisk === true ? disk : null;
     return withNode(world, side, { disk: record, older, persist: null });
   }
+}
+
+function sightOf({ witness, ill }: World, side: Side): Sight {
+  return { hearsWitness: !witness.cut[side], ill };
 }
 
 export function push(world: World, side: Side, letter: Letter): World {

@@ -17,6 +17,8 @@ export const faultKinds = [
   'path',
   'operator',
   'move',
+  'ill',
+  'redirect',
   'force',
 ] as const;
 

@@ -10,6 +10,12 @@ export interface GroupMutant extends SourceMutant {
 /** Rules of the consistency group, each left out in its own source. */
 export const groupMutants: readonly GroupMutant[] = [
   {
+    name: 'a resync is proposed anew when the group has agreed on another epoch',
+    file: 'carry.ts',
+    find: "operation === undefined || operation.kind === 'proposing' ? {}",
+    replace: 'operation === undefined ? {}',
+  },
+  {
     name: 'a record of the epoch before does not take a commit back',
     file: 'fold.ts',
     find: '    ...committed,\n',

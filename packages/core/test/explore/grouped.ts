@@ -1,56 +1,34 @@
 import {
-  consistencyGroup,
+  type consistencyGroup,
   groupLockOf,
   introduceGroup,
   type Gate,
-  type GroupEffect,
   type GroupFact,
-  type GroupOptions,
   type GroupRecord,
   type GroupState,
   type Introduction,
   type PolarizationEffect,
   type PolarizationEvent,
-  type PolarizationMessage,
   type PolarizationOptions,
   type PolarizationState,
 } from '../../src/index.js';
-import { beforeSession, clockBase, later, memoryMs, sessionNow } from './clockwork.js';
+import { beforeSession, clockBase, countNow, later, memoryMs, sessionNow } from './clockwork.js';
+import { answersTo, factOf, firstFacts, wishOf, type GroupParts, type Sight } from './group-parts.js';
 import { deliveriesPerStep, type Policy } from './policy-bench.js';
 import { names } from './world.js';
 
 /*
  * The consistency group in the words of fault handling, so that the same explorer drives it: its state is the state of fault handling, with
- * the gate of the group, and everything else beside it. Messages and commands of the other policies travel in a wrapping. What planned
- * failover asks of the data path is answered at once; its messages and records take their time like all others.
+ * the gate of the group, and everything else beside it. Messages and commands of the other policies travel in a wrapping.
  */
 
 type Rest = Omit<GroupState, 'polarization' | 'gate'> & { readonly ownGate: Gate };
 interface Grouped extends PolarizationState {
   readonly group: Rest;
+  /** Set before each event, and no part of what is remembered. */
+  readonly sight?: Sight;
 }
-type Wrapped =
-  | { readonly kind: 'of-group'; readonly message: Extract<GroupFact, { kind: 'peer-message' }>['message'] }
-  | { readonly kind: 'of-planned'; readonly message: PlannedMessage };
-type PlannedEffect = Extract<GroupEffect, { kind: 'part'; policy: 'planned-failover' }>['effect'];
-type PlannedFact = Extract<GroupFact, { kind: 'part'; policy: 'planned-failover' }>['fact'];
-type PlannedMessage = Extract<PlannedFact, { kind: 'peer-message' }>['message'];
-
-/** Multiples of the unit of the clockwork, like everything else. */
-const timing = {
-  prepareTimeoutMs: 40,
-  fenceWarnMs: 40,
-  fenceLimitMs: 50,
-  rollbackTimeoutMs: 100,
-  pollIntervalMs: 10,
-  persistRetryMs: 10,
-  hostIoTimeoutMs: 10_000,
-};
-
-const withPlannedFailover: Partial<GroupOptions> = {
-  plannedFailover: { members: ['data'], timing },
-  persistRetryMs: 10,
-};
+const clearSight: Sight = { hearsWitness: true, ill: [false, false] };
 
 function wrap({ polarization, gate, ...rest }: GroupState): PolarizationState {
   const state: Grouped = {
@@ -62,9 +40,36 @@ function wrap({ polarization, gate, ...rest }: GroupState): PolarizationState {
   return state;
 }
 
-/** Counts of what fitted nothing say nothing about what comes. */
-function emptied({ planned }: Omit<GroupState, 'polarization' | 'gate'>): Partial<Rest> {
-  return planned === undefined ? {} : { planned: { ...planned, absorbed: {} } };
+/** Counts of what fitted nothing, and of what was begun or answered, say nothing about what comes once they are high. */
+function emptied({
+  planned,
+  swap,
+  failback,
+  fallback,
+}: Omit<GroupState, 'polarization' | 'gate'>): Partial<Rest> {
+  const counted = (begun: number): number => (begun > countNow ? begun - countNow : begun);
+  return {
+    ...(planned === undefined ? {} : { planned: { ...planned, absorbed: {} } }),
+    ...(swap === undefined
+      ? {}
+      : { swap: { ...swap, absorbed: {}, operationsBegun: counted(swap.operationsBegun) } }),
+    ...(failback === undefined
+      ? {}
+      : { failback: { ...failback, absorbed: {}, operationsBegun: counted(failback.operationsBegun) } }),
+    ...(fallback === undefined ? {} : { fallback: { ...fallback, absorbed: {}, sights: seen(fallback) } }),
+  };
+}
+
+function seen({
+  sights,
+}: NonNullable<GroupState['fallback']>): NonNullable<GroupState['fallback']>['sights'] {
+  const few = (count: number): number => Math.min(2, count);
+  return Object.fromEntries(
+    Object.entries(sights).map(([id, sight]) => [
+      id,
+      { ...sight, answers: few(sight.answers), fails: few(sight.fails) },
+    ]),
+  );
 }
 
 function isGrouped(state: PolarizationState): state is Grouped {
@@ -84,7 +89,7 @@ export function groupOf(state: PolarizationState): GroupState {
 
 function unwrap(state: PolarizationState): GroupState {
   if (!isGrouped(state)) throw new Error('this state is of fault handling alone');
-  const { group, gate, ...polarization } = state;
+  const { group, gate, sight: _sight, ...polarization } = state;
   const { ownGate, ...rest } = group;
   return {
     ...rest,
@@ -94,21 +99,25 @@ function unwrap(state: PolarizationState): GroupState {
   };
 }
 
-function init(policy: typeof consistencyGroup, options: PolarizationOptions, at: number): PolarizationState {
-  const { role: _role, record, ...own } = options;
+function init({ policy, parts }: Made, options: PolarizationOptions, at: number): PolarizationState {
+  const { role: _role, record, faultModel, ...own } = options;
   const preferred = (record as Partial<GroupRecord>).preferred ?? names[0];
-  return wrap(policy.init({ ...own, ...withPlannedFailover, record: { ...record, preferred } }, at));
+  const model = parts.mediatorFallback === undefined ? { faultModel } : {};
+  return wrap(
+    policy.init({ ...own, ...model, ...parts, persistRetryMs: 10, record: { ...record, preferred } }, at),
+  );
 }
 
 function step(
-  policy: typeof consistencyGroup,
+  { policy, parts }: Made,
   state: PolarizationState,
   event: PolarizationEvent,
 ): { readonly state: PolarizationState; readonly effects: readonly PolarizationEffect[] } {
   const { at, sequence } = event;
+  const { sight = clearSight } = state as Grouped;
   let group: GroupState = { ...groupOf(state), deliveries: sequence * deliveriesPerStep };
   const wishes: PolarizationEffect[] = [];
-  const facts: GroupFact[] = [factOf(event)];
+  const facts: GroupFact[] = [factOf(event, group), ...(group.booted ? [] : firstFacts(parts))];
   for (let turn = 0; turn < facts.length; turn += 1) {
     const fact = facts[turn];
     if (fact === undefined) break;
@@ -116,89 +125,13 @@ function step(
     const after = policy.step(group, { ...fact, at, sequence: sequence + 32 * turn });
     group = after.state;
     for (const effect of after.effects) {
-      const wish = wishOf(effect);
+      const wish = wishOf(effect, group);
       if (wish !== undefined) wishes.push(wish);
-      const answer = answerTo(effect);
-      if (answer !== undefined) facts.push({ kind: 'part', policy: 'planned-failover', fact: answer });
+      facts.push(...answersTo(effect, sight, group));
     }
+    if (facts.length > 30) throw new Error('what is answered at once asks again for ever');
   }
   return { state: wrap(group), effects: wishes };
-}
-
-function factOf({ at: _at, sequence: _sequence, ...fact }: PolarizationEvent): GroupFact {
-  switch (fact.kind) {
-    case 'tick':
-    case 'peer-disconnected':
-    case 'persisted':
-    case 'persist-failed':
-      return fact;
-    case 'peer-connected': {
-      const { preferred = names[0], ...introduction } = fact.introduction as Introduction & {
-        preferred?: string;
-      };
-      return { ...fact, introduction: { introduction, preferred } };
-    }
-    case 'peer-message': {
-      const message = fact.message as PolarizationMessage | Wrapped;
-      if (message.kind === 'of-group') return { ...fact, message: message.message };
-      if (message.kind !== 'of-planned')
-        return { kind: 'part', policy: 'ttl-polarization', fact: { ...fact, message } };
-      return { kind: 'part', policy: 'planned-failover', fact: { ...fact, message: message.message } };
-    }
-    case 'command': {
-      const { commandId } = fact;
-      if ((fact.command.kind as string) !== 'move') return { kind: 'part', policy: 'ttl-polarization', fact };
-      const command = { kind: 'start', operationId: 'move' } as const;
-      return { kind: 'part', policy: 'planned-failover', fact: { kind: 'command', commandId, command } };
-    }
-    default:
-      return { kind: 'part', policy: 'ttl-polarization', fact };
-  }
-}
-
-function wishOf(effect: GroupEffect): PolarizationEffect | undefined {
-  const { id, because: _because } = effect;
-  // Reasons of the group are not those of fault handling, and nobody here reads them.
-  const because = { kind: 'mode', mode: 'mirrored', epoch: 0 } as const;
-  switch (effect.kind) {
-    case 'persist':
-      return { id, kind: 'persist', record: effect.record, because };
-    case 'set-gate':
-      return { id, kind: 'set-gate', gate: effect.gate as Gate, because };
-    case 'send':
-      return sending(id, effect.session, { kind: 'of-group', message: effect.message });
-    case 'report':
-      return undefined;
-    case 'part':
-      if (effect.policy === 'ttl-polarization') return effect.effect;
-      return effect.policy === 'planned-failover' && effect.effect.kind === 'send'
-        ? sending(id, effect.effect.session, { kind: 'of-planned', message: effect.effect.message })
-        : undefined;
-  }
-}
-
-function sending(id: string, session: number, message: Wrapped): PolarizationEffect {
-  const because = { kind: 'mode', mode: 'mirrored', epoch: 0 } as const;
-  return { id, kind: 'send', session, message: message as unknown as PolarizationMessage, because };
-}
-
-function answerTo(effect: GroupEffect): PlannedFact | undefined {
-  if (effect.kind !== 'part' || effect.policy !== 'planned-failover') return undefined;
-  const wish: PlannedEffect = effect.effect;
-  switch (wish.kind) {
-    case 'check':
-      return { kind: 'checked', effect: wish.id, obstacles: [] };
-    case 'make-ready':
-      return { kind: 'made-ready', effect: wish.id, ready: wish.members, obstacles: [] };
-    case 'drain':
-      return { kind: 'drained', effect: wish.id, barrierSequence: 1 };
-    case 'catch-up':
-      return { kind: 'caught-up', effect: wish.id };
-    case 'switch-paths':
-      return { kind: 'paths-switched', effect: wish.id, warnings: [] };
-    default:
-      return undefined;
-  }
 }
 
 type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
@@ -217,12 +150,25 @@ function changed(value: Plain, isMeant: (key: string) => boolean, change: (from:
   for (const key in value) {
     const field = value[key];
     if (field === undefined || isLasting(key)) continue;
-    const next = typeof field === 'number' && isMeant(key) ? change(field) : changed(field, isMeant, change);
+    const next =
+      isMeant(key) && (typeof field === 'number' || isNumbers(field))
+        ? changedNumbers(field, change)
+        : changed(field, isMeant, change);
     if (next === field) continue;
     copy ??= { ...value };
     copy[key] = next;
   }
   return copy ?? value;
+}
+
+function isNumbers(field: Plain): field is readonly number[] {
+  return isList(field) && field.every((item) => typeof item === 'number');
+}
+
+function changedNumbers(field: number | readonly number[], change: (from: number) => number): Plain {
+  if (typeof field === 'number') return change(field);
+  const items = field.map(change);
+  return items.every((item, index) => item === field[index]) ? field : items;
 }
 
 const isList = (value: Plain): value is readonly Plain[] => Array.isArray(value);
@@ -250,41 +196,60 @@ function effectsOf(value: Plain): readonly string[] {
 }
 
 const isTime = (key: string): boolean =>
-  key === 'now' || key === 'since' || key === 'at' || key.endsWith('At');
+  key === 'now' ||
+  key === 'since' ||
+  key === 'at' ||
+  key.endsWith('At') ||
+  key.endsWith('Since') ||
+  isTimes(key);
+/** Lists of times. */
+const isTimes = (key: string): boolean => key === 'moves' || key === 'swaps' || key === 'restarts';
 const oldest = clockBase - memoryMs;
 
-/** A consistency group, to be explored in place of fault handling alone. */
-export const groupedOf = (group: typeof consistencyGroup): Policy => ({
-  name: group.name,
-  stateVersion: group.stateVersion,
-  init: (options, at) => init(group, options, at),
-  step: (state, event) => step(group, state, event),
-  wakeAt: (state) => group.wakeAt(groupOf(state)),
-  explain: (effect) => effect.kind,
-  invariants: group.invariants.map((invariant) => ({
-    ...invariant,
-    check: (state) => invariant.check(groupOf(state)),
-  })),
-  moves: {
-    introduce: (state) => {
-      const { introduction, preferred } = introduceGroup(groupOf(state));
-      return { ...introduction, preferred } as Introduction;
-    },
-    later: (state, elapsedMs) => {
-      const moved = later(state, elapsedMs);
-      if (!isGrouped(moved)) return moved;
-      const move = (at: number): number => Math.max(oldest, Math.round((at - elapsedMs) * 10_000) / 10_000);
-      return { ...moved, group: changedRest(moved.group, isTime, move) };
-    },
-    beforeSession: (state) => {
-      const counted = beforeSession(state);
-      if (!isGrouped(counted)) return counted;
-      const down = (session: number): number => Math.min(sessionNow - 1, Math.max(0, session - 1));
-      return { ...counted, group: changedRest(counted.group, (key) => key === 'session', down) };
-    },
-    isIdle: (state) => groupLockOf(groupOf(state)) === undefined,
-    asked: (state) => (isGrouped(state) ? effectsOf(state.group as unknown as Plain) : noEffects),
-  },
-});
+interface Made {
+  readonly policy: typeof consistencyGroup;
+  readonly parts: GroupParts;
+}
 
-export const grouped = groupedOf(consistencyGroup);
+/** A consistency group of these policies, to be explored in place of fault handling alone. */
+export function groupedOf(policy: typeof consistencyGroup, parts: GroupParts): Policy {
+  const made = { policy, parts };
+  return {
+    name: policy.name,
+    stateVersion: policy.stateVersion,
+    init: (options, at) => init(made, options, at),
+    step: (state, event) => step(made, state, event),
+    wakeAt: (state) => policy.wakeAt(groupOf(state)),
+    explain: (effect) => effect.kind,
+    invariants: policy.invariants.map((invariant) => ({
+      ...invariant,
+      check: (state) => invariant.check(groupOf(state)),
+    })),
+    moves: {
+      parts,
+      introduce: (state) => {
+        const { introduction, preferred } = introduceGroup(groupOf(state));
+        return { ...introduction, preferred } as Introduction;
+      },
+      later: laterGroup,
+      beforeSession: beforeGroupSession,
+      isIdle: (state) => groupLockOf(groupOf(state)) === undefined,
+      asked: (state) => (isGrouped(state) ? effectsOf(state.group as unknown as Plain) : noEffects),
+      see: (state, sight) => ({ ...state, sight }) as Grouped,
+    },
+  };
+}
+
+function laterGroup(state: PolarizationState, elapsedMs: number): PolarizationState {
+  const moved = later(state, elapsedMs);
+  if (!isGrouped(moved)) return moved;
+  const move = (at: number): number => Math.max(oldest, Math.round((at - elapsedMs) * 10_000) / 10_000);
+  return { ...moved, group: changedRest(moved.group, isTime, move) };
+}
+
+function beforeGroupSession(state: PolarizationState): PolarizationState {
+  const counted = beforeSession(state);
+  if (!isGrouped(counted)) return counted;
+  const down = (session: number): number => Math.min(sessionNow - 1, Math.max(0, session - 1));
+  return { ...counted, group: changedRest(counted.group, (key) => key === 'session', down) };
+}

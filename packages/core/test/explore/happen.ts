@@ -8,7 +8,9 @@ import type { Choice } from './choices.js';
 import { clockBase, sessionNow, units } from './clockwork.js';
 import { forgetCache } from './data.js';
 import { Deeds, withStanding, withWitness } from './deeds.js';
+import type { Outside } from './group-parts.js';
 import { once } from './policy-bench.js';
+import { withCut, write } from './plain-happenings.js';
 import { hear, sorted } from './witness.js';
 import {
   names,
@@ -137,6 +139,10 @@ export class Happening extends Deeds {
           operation: 'write',
           detail: 'EIO',
         });
+      case 'ill':
+        return this.storage(this.spend(world, 'ill'), choice.side, true);
+      case 'well':
+        return this.storage(world, choice.side, false);
       case 'health':
         return this.give(this.spend(world, 'health'), choice.side, {
           kind: 'health-changed',
@@ -318,7 +324,7 @@ export class Happening extends Deeds {
     const { state } = world.nodes[side];
     const spent = this.spend(
       world,
-      kind === 'force-survivor' ? 'force' : kind === 'move' ? 'move' : 'operator',
+      kind === 'force-survivor' ? 'force' : kind === 'move' || kind === 'redirect' ? kind : 'operator',
     );
     const give = (command: Extract<PolarizationFact, { kind: 'command' }>['command']): World =>
       this.give(spent, side, { kind: 'command', commandId: 'c', command });
@@ -326,10 +332,26 @@ export class Happening extends Deeds {
       const forced = give({ kind, expectedEpoch: state?.record.epoch ?? 0, acknowledgeDataLoss: true });
       return { ...forced, copies: { ...forced.copies, forgiven: true } };
     }
-    // A command of planned failover, which fault handling alone does not know.
-    if (kind === 'move') return give({ kind } as unknown as Parameters<typeof give>[0]);
+    if (kind === 'move' || kind === 'redirect') return this.outside(spent, side, { kind });
     if (kind === 'resolve-split-brain') return give({ kind, victim: names[side] });
     return give({ kind });
+  }
+
+  /** Something that fault handling alone does not know. */
+  private outside(world: World, side: Side, command: Outside): World {
+    const meant = command as unknown as Extract<PolarizationFact, { kind: 'command' }>['command'];
+    return this.give(world, side, { kind: 'command', commandId: 'c', command: meant });
+  }
+
+  /** Both nodes hear of it, if they can hear; whoever asks later sees it as well. */
+  private storage(world: World, side: Side, ill: boolean): World {
+    return sides.reduce<World>(
+      (next, told) =>
+        next.nodes[told].state === null || next.nodes[told].paused
+          ? next
+          : this.outside(next, told, { kind: 'storage', side, ill }),
+      { ...world, ill: withSide(world.ill, side, ill) },
+    );
   }
 
   /** To the next timer of a node that can keep it; beside a paused node alone, by one unit. */
@@ -364,24 +386,4 @@ export class Happening extends Deeds {
     }
     return least;
   }
-}
-
-function withCut(world: World, side: Side, cut: boolean): World {
-  return { ...world, link: { ...world.link, cut: withSide(world.link.cut, side, cut) } };
-}
-
-/** A host writes at a node that goes on alone: the other copy falls behind, unless it is being copied to. */
-function write(world: World, side: Side): World {
-  const { copies, nodes } = world;
-  if (nodes[side].state?.gate.legs === 'own-and-target' && isTaking(world, side)) return world;
-  return { ...world, copies: { ...copies, hold: withSide(copies.hold, otherSide(side), 'behind') } };
-}
-
-/** Both ends are in the session, nothing is cut, and the peer runs and takes what is copied. */
-export function isTaking(world: World, side: Side): boolean {
-  const { at, cut, to } = world.link;
-  const peer = world.nodes[otherSide(side)];
-  if (at[0] !== 'joined' || at[1] !== 'joined' || cut[0] || cut[1]) return false;
-  if (to.some((letters) => letters.some((letter) => letter.kind === 'end'))) return false;
-  return peer.up && !peer.paused && peer.state?.gate.mode === 'syncTarget' && peer.resync?.side === 'target';
 }

@@ -1,9 +1,12 @@
 import type { Landmark } from '@holdfast/testkit';
-import { ttlPolarization, type Mode, type PolarizationFact } from '../../src/index.js';
+import { consistencyGroup, ttlPolarization, type Mode, type PolarizationFact } from '../../src/index.js';
 import type { Choice, MortalChoice } from './choices.js';
 import { leavesProcess, type Setting } from './deeds.js';
 import { FaultBook, type FaultKind, type FaultLimits } from './faults.js';
-import { Happening, isTaking } from './happen.js';
+import type { GroupParts } from './group-parts.js';
+import { groupedOf } from './grouped.js';
+import { Happening } from './happen.js';
+import { isTaking } from './plain-happenings.js';
 import { PolicyBench, type Policy } from './policy-bench.js';
 import { Rules } from './rules.js';
 import { names, otherSide, sides, type Side, type World } from './world.js';
@@ -13,8 +16,13 @@ export interface Scene {
   readonly limits: FaultLimits;
   readonly setting?: Partial<Setting>;
   readonly policy?: Policy;
-  /** Where it begins: neither node has ever served; both mirror (the default); a serves alone; a copies to b. */
-  readonly from?: 'fresh' | 'mirror' | 'alone' | 'resync';
+  /** In place of `policy`: a whole group of these policies beside fault handling. */
+  readonly group?: GroupParts;
+  /**
+   * Where it begins: neither node has ever served; both mirror (the default); a serves alone; a copies to b; b copies to a; the storage
+   * of a is ill and b serves alone; the witness is away and a stand-in is elected.
+   */
+  readonly from?: 'fresh' | 'mirror' | 'alone' | 'resync' | 'homecoming' | 'swapped' | 'elected';
   /** Starts, heals, new connections, and writes of hosts: at every moment, when nothing else waits for its turn (the default), or not at all. */
   readonly repairs?: 'anytime' | 'between' | 'never';
   /**
@@ -35,7 +43,9 @@ export class Offers {
   protected readonly rules: Rules;
 
   constructor(readonly scene: Scene) {
-    const policy = scene.policy ?? ttlPolarization;
+    const { group } = scene;
+    const policy =
+      scene.policy ?? (group === undefined ? ttlPolarization : groupedOf(consistencyGroup, group));
     this.bench = new PolicyBench(policy);
     this.book = new FaultBook(scene.limits);
     this.rules = new Rules(policy);
@@ -89,7 +99,11 @@ export class Offers {
       case 'reply':
         return world.nodes[choice.side].state?.claim?.call === 'status';
       case 'deliver':
-        return choice.what === 'health' || (choice.what.startsWith('ttl') && !this.may(world, 'delay'));
+        return (
+          choice.what === 'health' ||
+          choice.what === 'of-fallback report' ||
+          (choice.what.startsWith('ttl') && !this.may(world, 'delay'))
+        );
       default:
         return false;
     }
@@ -257,6 +271,7 @@ export class Offers {
     for (const side of sides) if (cut[side]) found.push({ do: 'heal', side });
     if (cut[0] && cut[1]) found.push({ do: 'heal-both' });
     for (const side of sides) if (world.witness.cut[side]) found.push({ do: 'witness-heal', side });
+    for (const side of sides) if (world.ill[side]) found.push({ do: 'well', side });
   }
 
   protected faultsAt(world: World, side: Side, found: Choice[]): void {
@@ -279,9 +294,14 @@ export class Offers {
         if (state.health.level !== level) found.push({ do: 'health', side, level });
     }
     if (this.may(world, 'operator')) this.commandsTo(state.mode, side, found);
+    const parts = this.bench.policy.moves?.parts;
     const isLeader = state.mode === 'mirrored' && state.gate.sequencer === names[side];
-    if (this.bench.policy.moves !== undefined && isLeader && this.may(world, 'move'))
+    if (parts?.plannedFailover !== undefined && isLeader && this.may(world, 'move'))
       found.push({ do: 'command', side, command: 'move' });
+    if (parts?.latencyFailback !== undefined && state.mode === 'syncSource' && this.may(world, 'redirect'))
+      found.push({ do: 'command', side, command: 'redirect' });
+    if (parts?.swapRecovery !== undefined && !world.ill[side] && this.may(world, 'ill'))
+      found.push({ do: 'ill', side });
     if (this.may(world, 'force') && ['unknown', 'suspended', 'arbitrating', 'fenced'].includes(state.mode))
       found.push({ do: 'command', side, command: 'force-survivor' });
   }

@@ -1,6 +1,7 @@
 import type { CalmSchedule, ExplorableSystem, KeyReader, KeyWriter, Landmark } from '@holdfast/testkit';
 import { freshRecord, introduce, reconcile, type Because, type Mode } from '../../src/index.js';
 import { describe, labelOf, type Choice } from './choices.js';
+import { hasElected, hasSwapped } from './landmarks.js';
 import { Offers, type Scene } from './offers.js';
 import { freshWitness } from './witness.js';
 import { readWorld, writeWorld } from './world-codec.js';
@@ -52,13 +53,22 @@ export class PolarizationSystem extends Offers implements ExplorableSystem<World
       (world) => this.isMirrored(world) && (isElected || world.witness.record?.state === 'REGISTERED'),
     );
     if (from === 'mirror') return mirror;
-    const isIn = (mode: Mode) => (world: World) => world.nodes[0].state?.mode === mode;
-    const alone = this.follow(
-      { ...this.apply(mirror, { do: 'crash', side: 1, landed: false }), faults: this.book.empty },
-      isIn('standalone'),
-      false,
-    );
+    if (from === 'swapped')
+      return this.follow(this.after(mirror, { do: 'ill', side: 0 }), hasSwapped.isReached, false);
+    if (from === 'elected') {
+      const away = sides.reduce((next, side) => this.after(next, { do: 'witness-cut', side }), mirror);
+      return this.follow(away, hasElected.isReached, false);
+    }
+    const [lost, left] = from === 'homecoming' ? ([0, 1] as const) : ([1, 0] as const);
+    const isIn = (mode: Mode) => (world: World) => world.nodes[left].state?.mode === mode;
+    const crashed = this.after(mirror, { do: 'crash', side: lost, landed: false });
+    const alone = this.follow(crashed, isIn('standalone'), false);
     return from === 'alone' ? alone : this.follow(alone, isIn('syncSource'));
+  }
+
+  /** Something that has happened before the scene begins, and is not counted. */
+  private after(world: World, choice: Choice): World {
+    return { ...this.apply(world, choice), faults: this.book.empty };
   }
 
   /** What a node says when the choice happens to it: the reasons of its reports. */
@@ -109,6 +119,7 @@ export class PolarizationSystem extends Offers implements ExplorableSystem<World
       link: { at: ['none', 'none'], to: [[], []], cut: [false, false] },
       witness: freshWitness,
       copies: { hold: ['all', 'all'], forgiven: false },
+      ill: [false, false],
       data: this.happening.path?.fresh() ?? null,
       faults: this.book.empty,
     };
@@ -141,9 +152,10 @@ export class PolarizationSystem extends Offers implements ExplorableSystem<World
 
   /** Everything heals at once, then whatever is first in line happens, and time goes on when nothing is. */
   private calmStep(world: World, repairs = true): Choice | undefined {
-    const { link, witness, nodes } = world;
+    const { link, witness, nodes, ill } = world;
     for (const side of repairs ? sides : []) {
       const { state, paused } = nodes[side];
+      if (ill[side]) return { do: 'well', side };
       if (link.cut[side]) return { do: 'heal', side };
       if (witness.cut[side]) return { do: 'witness-heal', side };
       if (paused) return { do: 'wake', side, told: false };
@@ -157,7 +169,9 @@ export class PolarizationSystem extends Offers implements ExplorableSystem<World
     let isUrgent = false;
     for (const side of sides) if (this.eventsAt(world, side, found)) isUrgent = true;
     if (this.asksHeard(world, found)) isUrgent = true;
-    const orderly = found.find((choice) => !('dies' in choice) && choice.do !== 'no-answer');
+    const orderly = found.find(
+      (choice) => !('dies' in choice) && (choice.do !== 'no-answer' || witness.cut[choice.side]),
+    );
     if (orderly !== undefined) return orderly;
     const ongoing = this.happening.path?.choices(world, false).find((choice) => calmData.has(choice.do));
     if (ongoing !== undefined) return ongoing;

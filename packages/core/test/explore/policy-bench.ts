@@ -19,6 +19,7 @@ import {
   sessionNow,
   type Lowering,
 } from './clockwork.js';
+import type { GroupParts, Sight } from './group-parts.js';
 import { otherSide, type Letter, type NodePart, type Reply, type Side, type World } from './world.js';
 
 /** How a state is moved whose policy is more than fault handling alone. */
@@ -30,6 +31,9 @@ export interface Moves {
   readonly asked: (state: PolarizationState) => readonly string[];
   /** Nothing beside fault handling is under way. */
   readonly isIdle: (state: PolarizationState) => boolean;
+  /** The policies beside fault handling, and the state of a node that sees this much of the world. */
+  readonly parts?: GroupParts;
+  readonly see?: (state: PolarizationState, sight: Sight) => PolarizationState;
 }
 
 export type Policy = typeof ttlPolarization & { readonly moves?: Moves };
@@ -160,6 +164,16 @@ export class PolicyBench {
 
   beforeSession(state: PolarizationState): PolarizationState {
     return this.moved('session', state, () => this.means.beforeSession(state));
+  }
+
+  /** The node as it is when the event comes: with what it sees, where its policy looks. */
+  seeing(node: NodePart, sight: Sight): NodePart {
+    const { see } = this.means;
+    const { state } = node;
+    if (see === undefined || state === null) return node;
+    const { hearsWitness, ill } = sight;
+    const how = `sees ${String(hearsWitness)} ${String(ill)}`;
+    return { ...node, state: this.moved(how, state, () => see(state, sight)) };
   }
 
   private moved(how: string, state: PolarizationState, move: () => PolarizationState): PolarizationState {

@@ -1,15 +1,19 @@
+import type { consistencyGroup } from '../../src/index.js';
+import { groupedOf } from './grouped.js';
 import { PolarizationSystem } from './polarization.js';
-import type { Policy } from './policy-bench.js';
 import { scenes } from './scenes.js';
 
 /**
  * Goes a kept way again, and then the calm schedule to its end. Says which rule breaks on it, or that nobody serves in the end; undefined
  * when all is well.
  */
-export function brokenOn(text: string, policy?: Policy): string | undefined {
+export function brokenOn(text: string, group?: typeof consistencyGroup): string | undefined {
   const scene = scenes.find(({ name }) => text.includes(`\nexplored ${name}\n`));
   if (scene === undefined) throw new Error('the way names no scene');
-  const system = new PolarizationSystem(policy === undefined ? scene : { ...scene, policy });
+  const isOther = group !== undefined && scene.group !== undefined;
+  const system = new PolarizationSystem(
+    isOther ? { ...scene, policy: groupedOf(group, scene.group) } : scene,
+  );
   const broken = (): string | undefined => {
     for (const rule of system.invariants) {
       const detail = rule.check(world);

@@ -1,8 +1,8 @@
 import { units } from './clockwork.js';
-import { grouped, groupOf } from './grouped.js';
+import { mediatedParts, movedParts, type GroupParts, returnedParts, swappedParts } from './group-parts.js';
+import { hasElected, hasFallenBack, hasMoved, hasReturned, hasSwapped } from './landmarks.js';
 import type { Script } from './data-offers.js';
 import type { Scene } from './offers.js';
-import { names, sides, type World } from './world.js';
 
 /** Writes of two hosts to one block, each at its own node: all that an order can go wrong with. */
 const contended: Script = [
@@ -83,24 +83,6 @@ const pairScenes: readonly Scene[] = [
   },
 ];
 
-/** The roles have passed to node b, and both mirror under its order. */
-const hasMoved = {
-  name: 'a planned failover has been carried out',
-  isReached: ({ nodes }: World): boolean =>
-    nodes.every(({ state }) => {
-      if (state?.mode !== 'mirrored') return false;
-      const { record, planned } = groupOf(state);
-      return (
-        record.sequencer === names[1] && record.preferred === names[1] && planned?.record.grant === undefined
-      );
-    }),
-};
-const hasFallenBack = {
-  name: 'a node goes on alone although a planned failover had begun',
-  isReached: ({ nodes, faults }: World): boolean =>
-    (faults[0] ?? 0) > 1 && sides.some((side) => nodes[side].state?.mode === 'standalone'),
-};
-
 const movedScenes: readonly Scene[] = [
   { name: 'a group that is moved', limits: { total: 1, move: 1 }, landmarks: [hasMoved] },
   {
@@ -150,13 +132,115 @@ const movedScenes: readonly Scene[] = [
 ];
 
 /** A whole consistency group at each node, whose roles are about to be moved on purpose. A state of it takes longer. */
-const groupScenes = movedScenes.map((scene): Scene => ({ ...scene, policy: grouped, share: 0.6 }));
+const groupScenes = movedScenes.map((scene): Scene => ({ ...scene, group: movedParts, share: 0.6 }));
+
+const swapScenes: readonly Scene[] = [
+  {
+    name: 'a group that swaps, crashes, cuts and resets',
+    limits: { total: 3, ill: 1, crash: 1, cut: 1, reset: 1 },
+    landmarks: [hasSwapped],
+  },
+  {
+    name: 'a group that has swapped, crashes and resets',
+    limits: { total: 3, ill: 1, crash: 1, reset: 1 },
+    from: 'swapped',
+  },
+  {
+    name: 'a group that swaps, disks that fail and lost power',
+    limits: { total: 3, ill: 1, 'disk-error': 1, power: 1, leg: 1 },
+    landmarks: [hasSwapped],
+  },
+  {
+    name: 'a group that swaps, slow letters, pauses and a witness that is cut off',
+    limits: { total: 3, ill: 1, delay: 1, pause: 1, 'witness-cut': 1 },
+  },
+  {
+    name: 'a group that swaps, sick nodes and operators',
+    limits: { total: 3, ill: 2, health: 1, operator: 1 },
+  },
+  {
+    name: 'a group that swaps while it is moved, and a crash',
+    limits: { total: 3, ill: 1, move: 1, crash: 1 },
+    group: { ...swappedParts, ...movedParts },
+    order: 'few',
+  },
+];
+
+const returnScenes: readonly Scene[] = [
+  {
+    name: 'a group that returns, crashes, cuts and resets',
+    limits: { total: 3, redirect: 1, crash: 1, cut: 1, reset: 1 },
+    landmarks: [hasReturned],
+  },
+  {
+    name: 'a group that returns, disks that fail and lost power',
+    limits: { total: 3, redirect: 1, 'disk-error': 1, power: 1, leg: 1 },
+    landmarks: [hasReturned],
+  },
+  {
+    name: 'a group that returns, slow letters, pauses and a witness that is cut off',
+    limits: { total: 3, redirect: 1, delay: 1, pause: 1, 'witness-cut': 1 },
+  },
+  {
+    name: 'a group that returns, sick nodes and operators',
+    limits: { total: 3, redirect: 1, health: 1, operator: 1, crash: 1 },
+  },
+];
+
+const mediatedScenes: readonly Scene[] = [
+  {
+    name: 'a group whose mediator is lost',
+    limits: { total: 2, 'witness-cut': 2 },
+    landmarks: [hasElected],
+  },
+  {
+    name: 'a group whose mediator changes, crashes and cuts',
+    limits: { total: 3, 'witness-cut': 2, cut: 1, crash: 1 },
+  },
+  {
+    name: 'a group whose mediator is away, crashes, cuts and resets',
+    limits: { total: 3, 'witness-cut': 1, cut: 1, crash: 1, reset: 1 },
+    from: 'elected',
+  },
+  {
+    name: 'a group whose mediator is away, lost power, disks that fail and pauses',
+    limits: { total: 3, power: 1, 'disk-error': 1, pause: 1, cut: 1 },
+    from: 'elected',
+  },
+  {
+    name: 'a group whose mediator changes, resets, disks that fail and lost power',
+    limits: { total: 3, 'witness-cut': 2, reset: 1, 'disk-error': 1, power: 1 },
+  },
+  {
+    name: 'a group whose mediator changes, slow letters and pauses',
+    limits: { total: 3, 'witness-cut': 2, delay: 1, pause: 1 },
+  },
+  {
+    name: 'a group whose mediator changes while it is moved, and a crash',
+    limits: { total: 3, 'witness-cut': 2, move: 1, crash: 1 },
+    group: { ...mediatedParts, ...movedParts },
+    order: 'few',
+  },
+];
+
+const made = (group: GroupParts, some: readonly Scene[]): readonly Scene[] =>
+  some.map((scene) => ({ group, share: 0.3, order: 'few', ...scene }));
+
+/** Groups of other policies. A state of one takes longer still. */
+const otherScenes: readonly Scene[] = [
+  ...made(swappedParts, swapScenes),
+  ...made(
+    returnedParts,
+    returnScenes.map((scene) => ({ ...scene, from: 'homecoming' })),
+  ),
+  ...made(mediatedParts, mediatedScenes),
+];
 
 /** What is explored without a finding, each scene as far as its share of states goes. */
-export const scenes: readonly Scene[] = [...pairScenes, ...groupScenes];
+export const scenes: readonly Scene[] = [...pairScenes, ...groupScenes, ...otherScenes];
 
 /** States of all scenes together, by setting: a slice for every test run, a change, a night. */
-export const sizes = { test: 28_000, change: 1_120_000, night: 11_200_000 } as const;
+export const sizes = { test: 28_000, change: 1_050_000, night: 11_200_000 } as const;
 export type Size = keyof typeof sizes;
 
 const shareOf = ({ share = 1 }: Scene): number => share;

@@ -32,7 +32,7 @@ export function writeWorld(pieces: Pieces, world: World, key: KeyWriter): void {
   writeNode(pieces, world.nodes[1], key);
   writeLink(pieces, world.link, key);
   writeWitness(pieces, world.witness, key);
-  writeCopies(world.copies, world.data !== null, key);
+  writeCopies(world, key);
   if (world.data !== null) writeData(world.data, key);
   for (const used of world.faults) key.word(used);
 }
@@ -41,11 +41,11 @@ export function readWorld(pieces: Pieces, key: KeyReader): World {
   const nodes = [readNode(pieces, key), readNode(pieces, key)] as const;
   const link = readLink(pieces, key);
   const witness = readWitness(pieces, key);
-  const { copies, isDetailed } = readCopies(key);
+  const { copies, isDetailed, ill } = readCopies(key);
   const data = isDetailed ? readData(key) : null;
   const faults: number[] = [];
   while (key.left > 0) faults.push(key.word());
-  return { nodes, link, witness, copies, data, faults };
+  return { nodes, link, witness, copies, ill, data, faults };
 }
 
 function writeNode(pieces: Pieces, node: NodePart, key: KeyWriter): void {
@@ -150,14 +150,19 @@ function readWitness(pieces: Pieces, key: KeyReader): WitnessPart {
   };
 }
 
-function writeCopies(copies: CopiesPart, isDetailed: boolean, key: KeyWriter): void {
+function writeCopies({ copies, ill, data }: World, key: KeyWriter): void {
   const { hold, forgiven } = copies;
   const held = holdings.indexOf(hold[0]) | (holdings.indexOf(hold[1]) << 2);
-  key.word(held | bit(forgiven, 4) | bit(isDetailed, 5));
+  key.word(held | bit(forgiven, 4) | bit(data !== null, 5) | bit(ill[0], 6) | bit(ill[1], 7));
 }
 
-function readCopies(key: KeyReader): { readonly copies: CopiesPart; readonly isDetailed: boolean } {
+function readCopies(key: KeyReader): {
+  readonly copies: CopiesPart;
+  readonly isDetailed: boolean;
+  readonly ill: World['ill'];
+} {
   const flags = key.word();
   const hold = [holdings[flags & 3] ?? 'all', holdings[(flags >> 2) & 3] ?? 'all'] as const;
-  return { copies: { hold, forgiven: has(flags, 4) }, isDetailed: has(flags, 5) };
+  const ill = [has(flags, 6), has(flags, 7)] as const;
+  return { copies: { hold, forgiven: has(flags, 4) }, isDetailed: has(flags, 5), ill };
 }

@@ -97,6 +97,8 @@ export interface World {
   readonly link: LinkPart;
   readonly witness: WitnessPart;
   readonly copies: CopiesPart;
+  /** Whose storage is ill: only groups that swap look at it. */
+  readonly ill: readonly [boolean, boolean];
   /** The data path in detail; null where `copies` says enough. */
   readonly data: DataPart | null;
   readonly faults: FaultsPart;

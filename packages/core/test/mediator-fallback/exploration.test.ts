@@ -8,6 +8,11 @@ const plans: readonly [string, Partial<Budget>, number][] = [
   ['a message lost, one repeated', { drops: 1, repeats: 1, turns: 1 }, 500],
   ['another coordinator, and a crash', { prefers: 1, crashes: 1 }, 600],
   ['a proposal that times out', { timeouts: 1, drops: 1 }, 120],
+  [
+    'another coordinator, a lost message, and a proposal that times out',
+    { prefers: 1, timeouts: 1, drops: 1 },
+    120,
+  ],
 ];
 
 describe('every order of an agreement, to the end', () => {

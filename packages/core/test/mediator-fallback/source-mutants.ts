@@ -78,4 +78,18 @@ export const sourceMutants: readonly FallbackMutant[] = [
     replace: '  if (pending !== undefined && state.now < 0) {\n    openProposal',
     by: 'exploration',
   },
+  {
+    name: 'a promise is taken back only by the life that made it, and only while nobody else can have agreed on it',
+    file: 'agree.ts',
+    find: 'if (!proposal.own || turn.at < proposal',
+    replace: 'if (turn.at < proposal',
+    by: 'exploration',
+  },
+  {
+    name: "a denial from an earlier generation than one's own is no word about the others",
+    file: 'fault.ts',
+    find: "answer.kind === 'denied' && answer.generation > record.partition.generation",
+    replace: "answer.kind === 'denied'",
+    by: 'interruptions',
+  },
 ];

@@ -1,5 +1,10 @@
 import { ask, askNext, silent } from './ask.js';
-import type { MirroringAuthorityAnswer, MirroringAuthorityRequest, MirroringSite } from './types.js';
+import type {
+  MirroringAuthorityAnswer,
+  MirroringAuthorityRequest,
+  MirroringFact,
+  MirroringSite,
+} from './types.js';
 import type { Turn } from './turn.js';
 import { emptyCache } from './evict.js';
 import { handedOver, isHandedOver } from './failback.js';
@@ -30,10 +35,10 @@ type Owned = Extract<MirroringAuthorityAnswer, { kind: 'owned' }>;
 function onGranted(turn: Turn, request: MirroringAuthorityRequest, answer: Granted): void {
   switch (request.kind) {
     case 'confirm':
-      confirmed(turn, request.epoch);
+      confirmed(turn, answer.epoch);
       break;
     case 'claim':
-      granted(turn, request.epoch, answer.trusted);
+      granted(turn, answer.epoch, answer.trusted);
       break;
     case 'trust': {
       const remote = turn.owner.remotes[request.site];
@@ -124,4 +129,39 @@ export function doubt(turn: Turn, epoch: number): void {
   refuseWrites(turn);
   turn.report('alarm', because);
   ask(turn, { kind: 'confirm', epoch: record.epoch });
+}
+
+type Known = Extract<MirroringFact, { kind: 'epoch-known' }>;
+
+/** Nobody was asked: who owns the volume has been decided without this node's doing. */
+export function onEpochKnown(turn: Turn, { epoch, owner, alone }: Known): void {
+  const { mode, self, epoch: own } = turn.state;
+  const isServing = mode === 'owner' || mode === 'tookOver' || mode === 'failingBack';
+  if (epoch < own || (isServing && owner === self.nodeId && epoch === own)) {
+    turn.absorb('epoch of another time');
+    return;
+  }
+  // Whatever was asked was asked of an earlier epoch.
+  turn.patch({ asking: undefined, questions: [] });
+  if (owner !== self.nodeId) {
+    if (isServing || mode === 'starting') stepDown(turn, owner, epoch);
+    else if (mode === 'claiming') notGranted(turn, owner, epoch);
+    else turn.patch({ epoch });
+    return;
+  }
+  if (isServing) {
+    // Also copies that are proved current are served under the present epoch only, and that is written down before.
+    const because = { kind: 'epoch-stale', epoch: own, ownEpoch: epoch } as const;
+    turn.patch({ failBack: undefined });
+    turn.setService('closed', because);
+    refuseWrites(turn);
+  }
+  if (alone && mode !== 'owner' && mode !== 'starting') {
+    turn.patch({ mode: 'claiming' });
+    ask(turn, { kind: 'claim', epoch, fromEpoch: own });
+    return;
+  }
+  if (!alone) emptyCache(turn);
+  turn.patch({ mode: 'starting', watch: undefined });
+  ask(turn, { kind: 'confirm', epoch });
 }

@@ -1,6 +1,6 @@
 import type { Policy, Step } from '../../kernel/policy.js';
 import { requireVersionOne } from '../../kernel/version.js';
-import { becomeOwner, doubt, onAnswer } from './authority.js';
+import { becomeOwner, doubt, onAnswer, onEpochKnown } from './authority.js';
 import { shrinkToBudget } from './budget.js';
 import { blockIn } from './blocks.js';
 import {
@@ -67,6 +67,9 @@ function handle(turn: Turn, event: MirroringEvent): void {
       break;
     case 'write-received':
       onWrite(turn, event);
+      break;
+    case 'epoch-known':
+      onEpochKnown(turn, event);
       break;
     case 'authority-answered':
       onAnswer(turn, event.effect, event.answer);
@@ -150,11 +153,11 @@ function onPersisted(turn: Turn, effect: string): void {
   }
   const { record, then } = saving;
   turn.patch({ record, saving: undefined });
+  // A newer epoch is being asked about: what was written down is of the one before.
+  if (turn.state.asking !== undefined) return;
   if (then === 'took-over' && turn.state.mode === 'claiming') tookOver(turn);
-  if (then === 'owner' && turn.state.mode === 'starting') {
-    const because = { kind: 'confirmed', epoch: record.epoch } as const;
-    becomeOwner(turn, because);
-  }
+  if (then === 'owner' && turn.state.mode === 'starting')
+    becomeOwner(turn, { kind: 'confirmed', epoch: record.epoch });
 }
 
 function onPersistFailed(turn: Turn, effect: string, detail: string): void {

@@ -108,7 +108,10 @@ export type MirroringAuthorityRequest =
     };
 
 export type MirroringAuthorityAnswer =
-  /** Done and durable. After `claim`: `trusted` is the generation in which this node's cache was told of every write. */
+  /**
+   * Done and durable, in this epoch: the one that was asked for, or a later one of the same owner. After `claim`: `trusted` is the
+   * generation in which this node's cache was told of every write.
+   */
   | { readonly kind: 'granted'; readonly epoch: number; readonly trusted?: string }
   /** Refused: this is who owns the volume. */
   | { readonly kind: 'owned'; readonly owner: MirroringSite; readonly epoch: number }
@@ -152,6 +155,16 @@ export type MirroringFact =
     }
   /** A client's write: nothing of it may be acknowledged or read before `release-write`. */
   | ({ readonly kind: 'write-received'; readonly writeId: string } & MirroringBlockVersion)
+  /**
+   * The authority says by itself who owns the volume, and in which epoch: after a fault, or when it was moved on purpose. `alone`: the
+   * other site is not complete. Then the copies here are read; otherwise the owner mirrors to the other one.
+   */
+  | {
+      readonly kind: 'epoch-known';
+      readonly epoch: number;
+      readonly owner: MirroringSite;
+      readonly alone: boolean;
+    }
   | {
       readonly kind: 'authority-answered';
       readonly effect: EffectId;
