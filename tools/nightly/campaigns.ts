@@ -31,6 +31,18 @@ const all: readonly Campaign[] = [
     needs: 'tools/simulate/main.ts',
   },
   {
+    name: 'hostile streams against everything that listens, 10,000,000 frames',
+    command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'tools/fuzz/main.ts', '--nightly'],
+    runs: 1,
+    needs: 'tools/fuzz/main.ts',
+  },
+  {
+    name: 'the fuzzer against parsers without a check',
+    command: [process.execPath, 'node_modules/tsx/dist/cli.mjs', 'tools/fuzz/main.ts', '--mutants'],
+    runs: 1,
+    needs: 'tools/fuzz/main.ts',
+  },
+  {
     name: 'the demonstration with its faults',
     command: [process.execPath, 'packages/cli/dist/holdfast.js', 'demo'],
     runs: 20,

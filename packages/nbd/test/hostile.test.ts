@@ -275,6 +275,37 @@ describe('a client that', () => {
   });
 });
 
+describe('a thousand hostile clients', () => {
+  it('cost what the budget says and not more, and a thousand and first is served when they are gone', async () => {
+    const world = new World({ limits: { maxConnections: 1_001 } });
+    const residentBefore = process.memoryUsage.rss();
+    const clients = Array.from({ length: 1_000 }, () => world.raw());
+    await Promise.all(clients.map((raw) => raw.open()));
+    const half = new Uint8Array(60_000);
+    for (const [index, raw] of clients.entries()) {
+      // Some stop in the middle of a write, some ask for much and read nothing, some send noise.
+      if (index % 3 === 0) raw.send(request(Command.write, 0, 4 * MIB), half);
+      else if (index % 3 === 1)
+        for (let count = 0; count < 4; count += 1) raw.send(request(Command.read, 0, 4 * MIB));
+      else raw.send(pattern(64));
+      if (index % 3 === 1) raw.stream.pause();
+    }
+    await settle(50);
+    // What each connection may always use is set aside from the beginning.
+    const boundBytes = 256 * MIB;
+    const { usedBytes } = world.server.budget;
+    const residentMib = Math.round((process.memoryUsage.rss() - residentBefore) / MIB);
+    process.stdout.write(
+      `1,000 hostile connections: ${String(Math.round(usedBytes / MIB))} MiB of the budget in use, ${String(boundBytes / MIB)} MiB are the bound; ${String(residentMib)} MiB more resident\n`,
+    );
+    expect(usedBytes).toBeLessThanOrEqual(boundBytes);
+    await expectService(world);
+    for (const raw of clients) raw.stream.destroy();
+    await settle(50);
+    expect([world.server.connections, world.server.budget.usedBytes]).toEqual([0, 1_001 * 128 * 1024]);
+  });
+});
+
 describe('a carrier without end', () => {
   it('is not filled with replies that nobody takes', async () => {
     const world = new World({ limits: { maxUnsentBytes: 256 * 1024 } });

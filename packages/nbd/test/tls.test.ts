@@ -222,7 +222,7 @@ describe('a server that requires TLS', () => {
     );
   });
 
-  it('throws away what came in plain text behind STARTTLS', async () => {
+  it('throws away what came in plain text behind STARTTLS (CVE-2021-3716)', async () => {
     const { port } = await serve(required);
     const raw = await rawClient(port);
     await raw.greet();

@@ -1,9 +1,16 @@
+import { HoldfastError } from '@holdfast/core';
 import type { OriginStamp } from '../api.js';
 import type { Leg } from '../metadata/leg.js';
 import { type Frame, frame, frameFlags, frameStatus, frameTypes } from '../wire/index.js';
 import { type DataPathContext, fenced, staleGeneration } from './context.js';
 import type { Operation } from './operation.js';
 import { UnsettledRanges } from './settling.js';
+
+/** Writes above the lowest missing number that are remembered: more than can be under way at once. */
+const numbersAheadMax = 1_048_576;
+/** Frames of an epoch that is still being written down: what was under way at the other node, and not more. */
+const earlyBytesMax = 256 * 1024 * 1024;
+const earlyFramesMax = 65_536;
 
 /** Replicated writes that were applied, by the sequencer's numbers: so that a repeat after a reconnect is only acknowledged. */
 class AppliedNumbers {
@@ -15,6 +22,12 @@ class AppliedNumbers {
   }
 
   add(sequence: number): void {
+    if (this.above.size >= numbersAheadMax) {
+      throw new HoldfastError(
+        'PROTOCOL',
+        `The sequencer is more than ${String(numbersAheadMax)} writes ahead of its lowest number that is missing here.`,
+      );
+    }
     this.above.add(sequence);
     while (this.above.delete(this.below)) this.below += 1;
   }
@@ -30,6 +43,7 @@ export class Follower {
   private readonly applying = new Set<number>();
   /** Frames of an epoch that this node is still writing down. */
   private early: Frame[] = [];
+  private earlyBytes = 0;
   private legReported = false;
   readonly unsettled = new UnsettledRanges();
   private lastEpoch = 0;
@@ -90,7 +104,7 @@ export class Follower {
     const { gate, peer } = this.context;
     if (peer === undefined) return;
     if (request.epoch > gate.epoch) {
-      this.early.push(request);
+      this.keepEarly(request);
       return;
     }
     const takes = gate.mode === 'mirrored' || gate.mode === 'suspended' || gate.mode === 'syncTarget';
@@ -104,6 +118,17 @@ export class Follower {
     }
     if (this.applied.has(request.id)) this.acknowledge(request.id, frameStatus.ok);
     else if (!this.applying.has(request.id)) this.apply(request, peer.bootId);
+  }
+
+  private keepEarly(request: Frame): void {
+    this.earlyBytes += request.payload.length;
+    if (this.earlyBytes > earlyBytesMax || this.early.length >= earlyFramesMax) {
+      throw new HoldfastError(
+        'PROTOCOL',
+        `The other node sends ahead of its epoch: ${String(this.early.length)} writes of ${String(this.earlyBytes)} bytes wait.`,
+      );
+    }
+    this.early.push(request);
   }
 
   private apply(request: Frame, bootId: string): void {
@@ -221,6 +246,7 @@ export class Follower {
 
   sessionEnded(): void {
     this.early = [];
+    this.earlyBytes = 0;
   }
 
   /** Follows a new gate; gives back the forwarded writes that this node has to order itself now. */
@@ -230,6 +256,7 @@ export class Follower {
     if (gate.epoch !== this.lastEpoch || !isMirror) this.unsettled.settleAll();
     this.lastEpoch = gate.epoch;
     const early = this.early.splice(0);
+    this.earlyBytes = 0;
     for (const request of early) this.replicate(request);
     const open = [...this.forwards.values()];
     if (gate.host === 'closed') {

@@ -1,4 +1,5 @@
 import { type AbortSignalLike, HoldfastError } from '@holdfast/core';
+import { farewellGeneration } from '../order/origins.js';
 import { decodeJson, encodeJson, type Frame, frame, frameTypes } from '../wire/index.js';
 import { type DataPathContext, staleGeneration } from './context.js';
 
@@ -106,7 +107,9 @@ export class Generations {
     }
     const words = decodeJson(next.payload, 'A request to raise a generation');
     const { initiatorId, generation, sentBelow = 0 } = words;
-    if (typeof initiatorId !== 'string' || typeof generation !== 'number' || typeof sentBelow !== 'number') {
+    const isNamed =
+      typeof initiatorId === 'string' && initiatorId.length <= 4_096 && isGeneration(generation);
+    if (!isNamed || typeof sentBelow !== 'number') {
       throw new HoldfastError(
         'PROTOCOL',
         'A request to raise a generation names no initiator or no generation.',
@@ -154,4 +157,9 @@ export class Generations {
     }
     for (const raise of this.waiting.splice(0)) this.begin(raise);
   }
+}
+
+/** Frames carry a generation in 32 bits. */
+function isGeneration(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= farewellGeneration;
 }

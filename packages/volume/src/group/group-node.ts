@@ -18,8 +18,10 @@ import {
 } from '@holdfast/core';
 import { createDriver, type Driver, type Interpreter } from '@holdfast/runtime';
 import type { Decision, NodeEvent, ResyncProgress } from '../api.js';
+import { checkPeerFrame } from '../link/peer-frames.js';
 import { PeerLink } from '../link/peer-link.js';
 import type { PeerSession } from '../link/peer-session.js';
+import { checkedMessage } from '../link/peer-words.js';
 import type { Leg } from '../metadata/leg.js';
 import type { NodeOptions, NodeTuning } from '../options.js';
 import { decodeJson, encodeJson, type Frame, frame, frameTypes } from '../wire/index.js';
@@ -252,10 +254,11 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
 
   private peerFrame(session: PeerSession, next: Frame): void {
     if (next.type === frameTypes.ping) return;
+    checkPeerFrame(next);
     if (next.type === frameTypes.policy) {
-      const { message } = decodeJson(next.payload, 'A message of the policy') as unknown as {
-        message: Extract<Fact, { kind: 'peer-message' }>['message'];
-      };
+      const { peerId, groupId } = this.options;
+      const words = decodeJson(next.payload, 'A message of the policy')['message'];
+      const message = checkedMessage(words, peerId, groupId);
       this.dispatch({ kind: 'peer-message', session: session.session, message });
     } else if (next.type === frameTypes.origin) session.learnOrigin(next);
     else if (this.session === session && !this.dataPath.peerFrame(next)) this.resync.peerFrame(next);

@@ -12,6 +12,7 @@ import type { VolumeDescription } from '../api.js';
 import { decodeJson, encodeJson, type Frame, FrameStream, frame, frameTypes } from '../wire/index.js';
 import { PeerSession } from './peer-session.js';
 import { whyNotPeer } from './peer-proof.js';
+import { checkedIntroduction, checkedVolumes } from './peer-words.js';
 
 export interface PeerLinkOptions {
   readonly clusterId: string;
@@ -157,7 +158,7 @@ export class PeerLink {
     return encodeJson({ clusterId, groupId, nodeId, volumes, introduction: introduce() } satisfies Hello);
   }
 
-  private check(next: Frame, frames: FrameStream, stream: ByteStream): Hello | undefined {
+  private check(next: Frame, frames: FrameStream, stream: ByteStream): Introduction | undefined {
     if (next.type === frameTypes.refuse) {
       const { reason } = decodeJson(next.payload, 'A refusal');
       this.refusedAt = this.options.clock.now();
@@ -169,11 +170,24 @@ export class PeerLink {
       this.refuse(frames, stream, 'the first frame is no greeting');
       return undefined;
     }
-    const hello = decodeJson(next.payload, 'A greeting') as unknown as Hello;
-    const reason = this.judge(hello, stream);
-    if (reason === undefined) return hello;
-    this.refuse(frames, stream, reason);
+    const hello = this.checkedHello(decodeJson(next.payload, 'A greeting'), stream);
+    if (typeof hello !== 'string') return hello;
+    this.refuse(frames, stream, hello);
     return undefined;
+  }
+
+  /** The greeting, or why it is refused. Whose it is comes before what it says. */
+  private checkedHello(words: Readonly<Record<string, unknown>>, stream: ByteStream): Introduction | string {
+    const { peerId, groupId } = this.options;
+    const reason = this.judge(words, stream);
+    if (reason !== undefined) return reason;
+    try {
+      const mismatch = this.volumeMismatch(checkedVolumes(words['volumes']));
+      return mismatch ?? checkedIntroduction(words['introduction'], peerId, groupId);
+    } catch (error) {
+      if (HoldfastError.is(error, 'PROTOCOL')) return error.message;
+      throw error;
+    }
   }
 
   private refuse(frames: FrameStream, stream: ByteStream, reason: string): void {
@@ -187,13 +201,14 @@ export class PeerLink {
     this.options.refused(stream.remote, reason);
   }
 
-  private judge(hello: Hello, stream: ByteStream): string | undefined {
+  private judge(words: Readonly<Record<string, unknown>>, stream: ByteStream): string | undefined {
     const { clusterId, groupId, peerId } = this.options;
-    if (hello.clusterId !== clusterId) return `cluster id "${hello.clusterId}" is not "${clusterId}"`;
-    if (hello.groupId !== groupId) return `group "${hello.groupId}" is not "${groupId}"`;
-    if (hello.nodeId !== peerId)
-      return `node "${hello.nodeId}" is unknown here; the other node is "${peerId}"`;
-    return whyNotPeer(stream.identity, { clusterId, peerId }) ?? this.volumeMismatch(hello.volumes);
+    const said = (key: keyof Hello): string => JSON.stringify(words[key] ?? '').slice(0, 200);
+    if (words['clusterId'] !== clusterId) return `cluster id ${said('clusterId')} is not "${clusterId}"`;
+    if (words['groupId'] !== groupId) return `group ${said('groupId')} is not "${groupId}"`;
+    if (words['nodeId'] !== peerId)
+      return `node ${said('nodeId')} is unknown here; the other node is "${peerId}"`;
+    return whyNotPeer(stream.identity, { clusterId, peerId });
   }
 
   private volumeMismatch(theirs: readonly VolumeDescription[]): string | undefined {
@@ -209,14 +224,14 @@ export class PeerLink {
     return same ? undefined : `volumes differ: here ${show(mine)}; there ${show(theirs)}`;
   }
 
-  private begin(frames: FrameStream, hello: Hello): PeerSession {
+  private begin(frames: FrameStream, introduction: Introduction): PeerSession {
     const { clock, arrived } = this.options;
     this.session?.close('a newer session of the same peer has replaced it');
     this.sessions += 1;
     this.dialing = false;
-    const session = new PeerSession(this.sessions, hello.introduction.bootId, frames, clock);
+    const session = new PeerSession(this.sessions, introduction.bootId, frames, clock);
     this.session = session;
-    arrived(session, hello.introduction);
+    arrived(session, introduction);
     return session;
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '@holdfast/core';
+import { type Clock, HoldfastError } from '@holdfast/core';
 import type { PeerChannel } from '../group/context.js';
 import {
   decodeJson,
@@ -9,6 +9,10 @@ import {
   frameTypes,
   type Lent,
 } from '../wire/index.js';
+
+/** What a session remembers of the other node's initiators is bounded: as many as the registry of repeats keeps. */
+const initiatorsMax = 65_536;
+const initiatorIdMax = 4_096;
 
 /** One connection with one life of the other node. */
 export class PeerSession implements PeerChannel {
@@ -63,7 +67,15 @@ export class PeerSession implements PeerChannel {
   /** The peer names one of its indexes. */
   learnOrigin(next: Frame): void {
     const { initiatorId } = decodeJson(next.payload, 'The name of an initiator');
-    if (typeof initiatorId === 'string') this.initiators.set(next.origin, initiatorId);
+    if (typeof initiatorId !== 'string' || initiatorId.length > initiatorIdMax)
+      throw new HoldfastError('PROTOCOL', 'The name of an initiator is none, or longer than allowed.');
+    if (next.origin === 0 || next.origin > initiatorsMax) {
+      throw new HoldfastError(
+        'PROTOCOL',
+        `The other node names initiator number ${String(next.origin)} of one session; there are at most ${String(initiatorsMax)}.`,
+      );
+    }
+    this.initiators.set(next.origin, initiatorId);
   }
 
   close(cause: string): void {

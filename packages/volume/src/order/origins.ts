@@ -5,6 +5,9 @@ import { OperationRanges } from './operation-ranges.js';
 /** A generation that closes an initiator for good: raised by its orderly end, after which it may be forgotten. */
 export const farewellGeneration = 0xffff_ffff;
 
+/** From an initiator's oldest open operation to its newest: twice the window that paths keep to. */
+const widestSpan = 524_288;
+
 export type SettledOutcome = 'finished' | 'dropped';
 
 export type Admission =
@@ -308,6 +311,9 @@ function readSnapshot(value: unknown): Map<string, Origin> {
     origin.generation = generation;
     origin.done.raiseFloor(doneBelow);
     if (!origin.done.fromFlat(done)) throw notASnapshot(`ascending ranges of operations for ${initiatorId}`);
+    // Everything between the floor and the last one is walked through: it is as much as one initiator may have open, and no more.
+    if ((origin.done.toFlat().at(-1) ?? 0) - doneBelow > widestSpan)
+      throw notASnapshot(`operations of ${initiatorId} within ${String(widestSpan)} of its oldest open one`);
     origins.set(initiatorId, origin);
   }
   return origins;

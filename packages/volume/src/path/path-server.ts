@@ -143,7 +143,7 @@ export class PathServer implements ServerPathOwner {
     // A timer that comes late means that this process stood still: what was said meanwhile is not read yet.
     const stoodStill = now - this.lookDueAt > this.limits.pingIntervalMs;
     for (const path of [...this.paths]) {
-      if (path.heard || path.paused || stoodStill) {
+      if (path.heard || (path.paused && !path.clogged) || stoodStill) {
         path.lastHeardAt = now;
         path.heard = false;
       }

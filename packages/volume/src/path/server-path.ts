@@ -58,6 +58,8 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
   /** Since the last look of the server. */
   heard = true;
   paused = false;
+  /** The initiator does not read what it is answered. */
+  clogged = false;
   lastHeardAt: number;
 
   private readonly frames: FrameStream;
@@ -82,6 +84,21 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
 
   frame(next: Frame): void {
     this.heard = true;
+    this.take(next);
+    if (!this.frames.backlogged || this.clogged) return;
+    // Answers that nobody reads would pile up here: nothing more is heard until there is room.
+    this.clogged = true;
+    this.frames.pause();
+  }
+
+  drained(): void {
+    this.heard = true;
+    if (!this.clogged) return;
+    this.clogged = false;
+    if (!this.paused) this.frames.resume();
+  }
+
+  private take(next: Frame): void {
     switch (next.type) {
       case frameTypes.pathRead:
       case frameTypes.pathWrite:
@@ -131,7 +148,7 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
   }
 
   ping(): void {
-    this.frames.send(frame(frameTypes.ping));
+    if (!this.frames.backlogged) this.frames.send(frame(frameTypes.ping));
   }
 
   sendState(): void {
@@ -237,6 +254,15 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
         `A write of ${next.lengthBytes} bytes came with ${next.payload.length}.`,
       );
     }
+    if (next.type !== frameTypes.pathWrite && next.payload.length > 0) {
+      // What is not charged to the budget must not be held.
+      throw new HoldfastError(
+        'PROTOCOL',
+        `A request of type ${next.type} came with ${next.payload.length} bytes.`,
+      );
+    }
+    if (next.lengthBytes === 0 && next.type !== frameTypes.pathFlush)
+      throw new HoldfastError('PROTOCOL', 'A request of no bytes.');
     if (next.operation - next.extra > operationWindow) {
       throw new HoldfastError(
         'PROTOCOL',
@@ -270,7 +296,7 @@ export class ServerPath implements FrameStreamHandler, ByteBudgetWaiter {
     if (!this.paused) return;
     this.paused = false;
     this.heard = true;
-    this.frames.resume();
+    if (!this.clogged) this.frames.resume();
   }
 
   private start(next: Frame, chargedBytes: number): void {

@@ -300,6 +300,12 @@ export class ResyncSource {
       );
       return;
     }
+    // Only what this chunk has sent can have arrived: anything else would make blocks equal that are not.
+    const from = next.offsetBytes - chunk.offsetBytes;
+    if (from < 0 || from + next.lengthBytes > chunk.lengthBytes || next.volume !== chunk.leg.index) {
+      this.fail('the target says that it has what it was not sent');
+      return;
+    }
     this.equalNow(chunk.leg, next.offsetBytes, next.lengthBytes);
     chunk.pending -= 1;
     if (chunk.pending === 0) this.endChunk(next.id, chunk);

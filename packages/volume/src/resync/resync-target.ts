@@ -16,6 +16,7 @@ export interface ResyncTargetOptions {
 /** The target's part: says what may differ here, compares when asked, and takes the copies under the same locks as all writes. */
 export class ResyncTarget {
   private stopped = false;
+  private hasTold = false;
 
   constructor(private readonly options: ResyncTargetOptions) {}
 
@@ -48,7 +49,9 @@ export class ResyncTarget {
     const leg = legs[next.volume];
     if (this.stopped || leg === undefined) return;
     if (next.type === frameTypes.resyncBegin) {
-      this.tellRanges();
+      // Once: the answer may be long, and nobody asks twice.
+      if (!this.hasTold) this.tellRanges();
+      this.hasTold = true;
       return;
     }
     if (next.type === frameTypes.resyncTaken) {

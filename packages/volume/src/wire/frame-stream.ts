@@ -4,6 +4,8 @@ import { joinedPayloadBytes, type Sheet, Sheets } from './sheets.js';
 
 export interface FrameStreamHandler {
   frame(frame: Frame): void;
+  /** There is room again after `backlogged`. */
+  drained?(): void;
   /** Once; nothing comes after it. `cause` says in words why. */
   closed(cause: string): void;
 }
@@ -50,6 +52,7 @@ export class FrameStream {
       },
       drain: () => {
         this.full = false;
+        if (this.open) this.handler.drained?.();
       },
       end: () => {
         this.close('the other side ended the stream');

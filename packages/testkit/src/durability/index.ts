@@ -1,0 +1,7 @@
+export {
+  type CrashImage,
+  crashImages,
+  recordingDevice,
+  type RecordedStep,
+  type RecordedWrite,
+} from './recording-device.js';
