@@ -74,6 +74,8 @@ export interface NodeTuning {
   readonly resyncDepth: number;
   /** Greatest share of a second that resync may use while hosts are active, in bytes per second. 0: no limit. */
   readonly resyncRateBytesPerSecond: number;
+  /** How often a resync makes its progress durable on both sides, in milliseconds: what an interruption costs at most. */
+  readonly resyncNoteIntervalMs: number;
   /** An own leg that answers nothing for this long is sick, in milliseconds. */
   readonly legTimeoutMs: number;
   /** Pause between two attempts to reach the peer, in milliseconds. */
@@ -88,6 +90,7 @@ export const defaultTuning: NodeTuning = {
   resyncChunkBytes: 256 * 1024,
   resyncDepth: 4,
   resyncRateBytesPerSecond: 0,
+  resyncNoteIntervalMs: 1_000,
   legTimeoutMs: 20_000,
   redialIntervalMs: 50,
 };

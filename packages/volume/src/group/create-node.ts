@@ -3,6 +3,7 @@ import {
   freshRecord,
   HoldfastError,
   type Listener,
+  type NodeRecord,
   type PolarizationOptions,
   readableUntil,
   validateOptions,
@@ -12,11 +13,12 @@ import { NbdByteBudget } from '@holdfast/nbd';
 import { nextIncarnation } from '@holdfast/runtime';
 import type { NodeStatus, VolumeNode } from '../api.js';
 import { nodeExport } from '../export/nbd-export.js';
+import { readLabel } from '../metadata/label.js';
 import { Leg } from '../metadata/leg.js';
 import { defaultTuning, type NodeOptions, type NodeTuning } from '../options.js';
 import { PathServer } from '../path/index.js';
 import { GroupNode } from './group-node.js';
-import { loadRecord } from './record.js';
+import { loadRecord, recordKey } from './record.js';
 
 /**
  * Starts one site of a consistency group: opens its legs, reads its record, and joins the other node.
@@ -32,6 +34,7 @@ export async function createNode(options: NodeOptions): Promise<VolumeNode> {
   checkTuning(options.nodeId, tuning);
   const { groupId, nodeId, store } = options;
   const found = await loadRecord(store, groupId, nodeId);
+  await refuseReplacedLegs(options, found);
   const cell: { group?: GroupNode } = {};
   const legs: Leg[] = [];
   for (const [index, leg] of options.legs.entries()) {
@@ -80,6 +83,19 @@ function checkOptions(options: NodeOptions): void {
     throw new HoldfastError(
       'OPTIONS_INVALID',
       `nodeId and peerId are both "${options.nodeId}". The two nodes of a group need two names.`,
+    );
+  }
+}
+
+/** A record without the leg that it speaks of would let an empty copy pass for a whole one. */
+async function refuseReplacedLegs(options: NodeOptions, record: NodeRecord | undefined): Promise<void> {
+  if (record === undefined || record.mode === 'fresh') return;
+  for (const { metadata } of options.legs) {
+    if ((await readLabel(metadata)) !== undefined) continue;
+    throw new HoldfastError(
+      'FOREIGN_LEG',
+      `${metadata.name} has never been a leg's metadata, but by the record in ${options.store.name} node ${options.nodeId} has held group ${options.groupId} since epoch ${String(record.epoch)}. Nothing was changed. ` +
+        `Give the node its own metadata. If the leg was replaced or wiped, move the record "${recordKey(options.groupId)}" away as well: the node is then new, and everything is copied to it.`,
     );
   }
 }

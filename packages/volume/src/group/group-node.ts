@@ -68,6 +68,9 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
       tuning,
       digest: options.digest,
       dataPath: () => this.dataPath,
+      makeRoom: (leg) => {
+        this.keeper.makeRoom(leg);
+      },
       fact: (fact) => {
         this.dispatch(fact);
       },

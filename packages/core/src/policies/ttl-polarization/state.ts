@@ -88,7 +88,12 @@ export type Continuation =
       readonly commandId?: string;
     }
   | { readonly kind: 'sync-target'; readonly session: number; readonly full: boolean }
-  | { readonly kind: 'sync-source'; readonly session: number; readonly full: boolean }
+  | {
+      readonly kind: 'sync-source';
+      readonly session: number;
+      readonly full: boolean;
+      readonly copyId?: string;
+    }
   | { readonly kind: 'prepared'; readonly session: number }
   | { readonly kind: 'mirrored'; readonly session: number; readonly side: 'source' | 'target' }
   | { readonly kind: 'member' }
@@ -115,6 +120,7 @@ export type Operation =
       readonly epoch: number;
       readonly lineageId: string;
       readonly full: boolean;
+      readonly copyId?: string;
       readonly since: Millis;
     }
   /** Asked the target to mirror; still serving as the source. */

@@ -9,7 +9,7 @@ import { commitMirror, onCaughtUp } from './mirror.js';
 import type { PolarizationOptions } from './options.js';
 import { onPersistFailed, onPersisted } from './persisted.js';
 import { explain } from './reasons.js';
-import { nextRecord } from './record.js';
+import { nextRecord, openFullResync } from './record.js';
 import { boot, initialState } from './start.js';
 import type { PolarizationState } from './state.js';
 import { ignores } from './table.js';
@@ -129,10 +129,10 @@ function onDrained(turn: Turn, effect: string): void {
 
 /** An orderly stop changes nothing but the word that it was orderly. */
 function carried(state: PolarizationState) {
-  const { prepared, fullResync } = state.record;
+  const { prepared } = state.record;
   return {
     ...(prepared === undefined ? {} : { prepared }),
-    ...(fullResync === undefined ? {} : { fullResync }),
+    ...openFullResync(state.record),
   };
 }
 

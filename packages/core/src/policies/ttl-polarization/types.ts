@@ -65,6 +65,8 @@ export interface NodeRecord {
   readonly clean: boolean;
   /** A resync that must copy everything was agreed on and has not been completed. */
   readonly fullResync?: true;
+  /** With `fullResync`: which full copy it is. The source knows by this name how far it has come, and goes on there. */
+  readonly fullCopyId?: string;
 }
 
 /** What a node says of itself when the two meet. */
@@ -121,6 +123,8 @@ export type PolarizationMessage =
       readonly epoch: number;
       readonly lineageId: string;
       readonly full: boolean;
+      /** With `full`: the copy that begins, or that goes on where it was interrupted. */
+      readonly copyId?: string;
     }
   | { readonly kind: 'sync-accept'; readonly epoch: number; readonly lineageId: string }
   | {
@@ -226,7 +230,8 @@ export type PolarizationEffect =
   | Effect<'drain', { readonly flush: boolean }>
   /**
    * Source: collect both activity logs and the dirty map (or everything, when `full`), copy beside host writes, answer
-   * `resync-caught-up`. Target: take what comes. `session` is the peer session that it lives and dies with.
+   * `resync-caught-up`. Target: take what comes. `session` is the peer session that it lives and dies with. A full one whose
+   * `copyId` the source's metadata holds goes on where it was.
    */
   | Effect<
       'start-resync',
@@ -234,6 +239,7 @@ export type PolarizationEffect =
         readonly side: 'source' | 'target';
         readonly session: number;
         readonly full: boolean;
+        readonly copyId?: string;
         readonly epoch: number;
       }
     >
