@@ -234,6 +234,13 @@ function operate(world: World, id: NodeId, command: string): void {
         acknowledgeDataLoss: true,
       });
       return;
+    case 'reattach':
+      world.command(id, {
+        kind: 'reattach',
+        expectedEpoch: world.nodes[id].live.record.epoch,
+        acknowledgeUnflushedLoss: true,
+      });
+      return;
     case 'gives-way':
       world.command(id, { kind: 'resolve-split-brain', victim: id });
       return;

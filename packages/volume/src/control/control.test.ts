@@ -207,6 +207,7 @@ describe('control of nodes', () => {
       { kind: 'shut-down' },
       { kind: 'resolve-split-brain', victim: 'south' },
       { kind: 'force-survivor', expectedEpoch: 7, acknowledgeDataLoss: true },
+      { kind: 'reattach', expectedEpoch: 7, acknowledgeUnflushedLoss: true },
     ];
     for (const command of commands)
       expect(await controller.command('north', command)).toBe(`${command.kind} done`);
@@ -254,7 +255,11 @@ describe('control of nodes', () => {
       frame: (next) => replies.push(next.status),
       closed: () => undefined,
     });
-    for (const command of [{ kind: 'reboot' }, { kind: 'force-survivor', expectedEpoch: 1 }]) {
+    for (const command of [
+      { kind: 'reboot' },
+      { kind: 'force-survivor', expectedEpoch: 1 },
+      { kind: 'reattach', expectedEpoch: 1 },
+    ]) {
       const payload = encodeJson({ version: 1, clusterId, verb: 'command', command });
       frames.send(frame(frameTypes.controlRequest, { id: 1, payload }));
     }

@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  explainWayOut,
   freshRecord,
   HoldfastError,
   type Listener,
@@ -7,6 +8,7 @@ import {
   type PolarizationOptions,
   readableUntil,
   validateOptions,
+  wayOut,
   whoWouldWinNow,
 } from '@holdfast/core';
 import { NbdByteBudget } from '@holdfast/nbd';
@@ -172,6 +174,7 @@ class RunningNode implements VolumeNode {
     const lease = readableUntil(state);
     const introduction = state.peer?.introduction;
     const { resyncProgress, isWitnessReachable } = group;
+    const way = wayOut(state);
     return {
       clusterId: options.clusterId,
       groupId: options.groupId,
@@ -181,7 +184,7 @@ class RunningNode implements VolumeNode {
       host: dataPath.gate.host,
       record: state.record,
       sequencer: dataPath.gate.sequencer,
-      health: state.health.level,
+      health: state.legFailure === undefined ? state.health.level : 'unhealthyHard',
       initiators: state.initiators,
       ...(Number.isFinite(lease) ? { leaseRemainingMs: Math.max(0, lease - options.clock.now()) } : {}),
       peer: {
@@ -202,6 +205,7 @@ class RunningNode implements VolumeNode {
       })),
       ...(resyncProgress === undefined ? {} : { resync: resyncProgress }),
       whoWouldWinNow: whoWouldWinNow(state),
+      ...(way === undefined ? {} : { wayOut: { ...way, sentence: explainWayOut(way) } }),
     };
   }
 

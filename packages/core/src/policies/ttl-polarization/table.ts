@@ -219,6 +219,13 @@ export const table: Readonly<Record<EventName, readonly Row[]>> = {
       does: 'refuses: this node serves, or waits for another word',
     },
   ],
+  'command reattach': [
+    {
+      modes: ['unknown', 'fenced'],
+      does: 'the newest copy serves alone, as by force; any other is refused',
+    },
+    { modes: except('unknown', 'fenced'), does: 'refuses: this copy has not stopped' },
+  ],
   'command resolve-split-brain': [
     { modes: ['splitBrain'], does: 'the victim closes and waits to be copied to in full' },
     { modes: except('splitBrain'), does: 'refuses: nothing is split' },

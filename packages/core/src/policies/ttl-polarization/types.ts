@@ -145,6 +145,8 @@ export type PolarizationMessage =
 export type OperatorCommand =
   /** Serve here although nobody else agreed. Refused unless `expectedEpoch` is the record's and the loss is accepted in so many words. */
   | { readonly kind: 'force-survivor'; readonly expectedEpoch: number; readonly acknowledgeDataLoss: true }
+  /** Serve the newest copy again after its leg had failed. Refused for any other copy; may cost what was not flushed then. */
+  | { readonly kind: 'reattach'; readonly expectedEpoch: number; readonly acknowledgeUnflushedLoss: true }
   /** This node's copy gives way: it becomes the target of the other one. */
   | { readonly kind: 'resolve-split-brain'; readonly victim: NodeId }
   | { readonly kind: 'pause' }
