@@ -12,6 +12,7 @@ import type {
   Transport,
   WitnessPort,
 } from '@holdfast/core';
+import type { PeerGuard } from './group/peer-guard.js';
 
 /** One volume of a group, as this node holds it. */
 export interface LegOptions {
@@ -55,6 +56,8 @@ export interface NodeOptions {
   readonly readMode?: 'leased' | 'confirmed';
   /** Fingerprint of a block of 4 KiB, at least 16 bytes long and hard to collide: lets a resync compare instead of copy. */
   readonly digest?: (block: Uint8Array) => Uint8Array;
+  /** The same one for every node of a process that holds groups with several peers: many peers lost at once are then its own fault. */
+  readonly peerGuard?: PeerGuard;
   /** Serve after a start without having heard of peer or witness (the pre-elected node only). Default false. */
   readonly bootAlone?: boolean;
 }

@@ -328,6 +328,8 @@ export class Happening extends Deeds {
     }
     // A command of planned failover, which fault handling alone does not know.
     if (kind === 'move') return give({ kind } as unknown as Parameters<typeof give>[0]);
+    if (kind === 'reattach')
+      return give({ kind, expectedEpoch: state?.record.epoch ?? 0, acknowledgeUnflushedLoss: true });
     if (kind === 'resolve-split-brain') return give({ kind, victim: names[side] });
     return give({ kind });
   }

@@ -199,6 +199,11 @@ function happenAt(world: World, id: NodeId, what: string, detail: string): void 
     case 'initiators':
       at.dispatch({ kind: 'initiators-changed', initiators: Number(detail) });
       return;
+    case 'peers-lost': {
+      const [lost = 0, of = 0] = detail.split('/').map(Number);
+      at.dispatch({ kind: 'peers-lost-together', lost, of });
+      return;
+    }
     case 'leg-fails':
       at.dispatch({ kind: 'leg-failed', operation: detail as 'write', detail: 'EIO' });
       return;

@@ -247,7 +247,7 @@ describe('control of nodes', () => {
     expect(harbour.refusals[0]).toContain("'elsewhere'");
   });
 
-  it('refuses a command that it does not know, and a forced survivor without the acknowledgement', async () => {
+  it('refuses a command that it does not know, and a dangerous one without the acknowledgement', async () => {
     const harbour = new Harbour();
     const stream = await harbour.connect('unix:north');
     const replies: number[] = [];
@@ -264,9 +264,9 @@ describe('control of nodes', () => {
       frames.send(frame(frameTypes.controlRequest, { id: 1, payload }));
     }
     await settle();
-    expect(replies).toEqual([1, 1]);
+    expect(replies).toEqual([1, 1, 1]);
     expect(harbour.node.commands).toEqual([]);
-    expect(harbour.refusals).toHaveLength(2);
+    expect(harbour.refusals).toHaveLength(3);
   });
 
   it('ends the waiting at the deadline', async () => {

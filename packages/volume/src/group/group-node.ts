@@ -51,6 +51,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   private witnessReachable: boolean | undefined;
   private commands = 0;
   private session: PeerSession | undefined;
+  private leaveGuard: (() => void) | undefined;
   private haltedGate: Gate | undefined;
 
   constructor(
@@ -163,6 +164,9 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   async open(): Promise<void> {
     // The policy's first tick: it looks around before anybody connects.
     this.dispatch({ kind: 'tick' });
+    this.leaveGuard = this.options.peerGuard?.join(this.options.peerId, (suspicion) => {
+      this.dispatch({ kind: 'peers-lost-together', ...(suspicion ?? { lost: 0, of: 0 }) });
+    });
     await this.link.open();
   }
 
@@ -220,6 +224,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
 
   private arrived(session: PeerSession, introduction: Introduction): void {
     this.session = session;
+    this.options.peerGuard?.arrived(this.options.peerId);
     this.dataPath.peerArrived(session);
     this.emit({
       kind: 'peer-connected',
@@ -233,6 +238,8 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   private left(session: PeerSession, cause: string): void {
     if (this.session === session) this.session = undefined;
     this.dataPath.peerLeft(session.session);
+    // First of all: a loss of many changes how soon this one is acted upon.
+    this.options.peerGuard?.left(this.options.peerId);
     this.emit({
       kind: 'peer-disconnected',
       at: this.options.clock.now(),
@@ -365,6 +372,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.leaveGuard?.();
     this.keeper.close();
     this.watchdog.close();
     await this.link[Symbol.asyncDispose]();

@@ -235,6 +235,8 @@ export interface PolarizationState {
   readonly initiators: number;
   /** No initiator comes here while the peer has some: confirmed, and since when the present opposite has been seen. */
   readonly unreached: { readonly value: boolean; readonly changingSince?: Millis | undefined };
+  /** So many peers of this process were lost at once that this node suspects itself. */
+  readonly suspicion?: { readonly lost: number; readonly of: number } | undefined;
   readonly healthToldAt?: Millis | undefined;
   readonly lastSession: number;
   readonly peer?: PeerView | undefined;

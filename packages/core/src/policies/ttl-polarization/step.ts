@@ -2,7 +2,7 @@ import type { Policy, Step } from '../../kernel/policy.js';
 import { requireVersionOne } from '../../kernel/version.js';
 import { onCommand } from './commands.js';
 import { fenceForPeer } from './handover.js';
-import { tellHealth } from './health.js';
+import { onPeersLostTogether, tellHealth } from './health.js';
 import { invariants } from './invariants.js';
 import { onConnected, onEvidence, onSessionLost, onStalled } from './loss.js';
 import { commitMirror, onCaughtUp } from './mirror.js';
@@ -68,6 +68,9 @@ function handle(turn: Turn, event: PolarizationEvent): void {
       tellHealth(turn);
       break;
     }
+    case 'peers-lost-together':
+      onPeersLostTogether(turn, event);
+      break;
     case 'initiators-changed':
       turn.patch({ initiators: event.initiators });
       tellHealth(turn);

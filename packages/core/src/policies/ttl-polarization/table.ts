@@ -94,6 +94,7 @@ export const table: Readonly<Record<EventName, readonly Row[]>> = {
     'changes the place on the ladder and is told to the peer; mirrored and sick for long enough: handover',
   ),
   'initiators-changed': everywhere('is told to the peer; decides who counts as unreached by hosts'),
+  'peers-lost-together': everywhere('changes the place on the ladder: this node lets its peer go first'),
   persisted: everywhere(
     'what the record says becomes true: the mode changes, the gate opens, the message goes out',
   ),

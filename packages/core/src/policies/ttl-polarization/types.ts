@@ -170,6 +170,8 @@ export type PolarizationFact =
   | { readonly kind: 'leg-failed'; readonly operation: 'read' | 'write' | 'flush'; readonly detail: string }
   | { readonly kind: 'health-changed'; readonly level: HealthLevel; readonly reasons: readonly string[] }
   | { readonly kind: 'initiators-changed'; readonly initiators: number }
+  /** This process has lost `lost` of its `of` peers at once: the fault is likelier here. `lost` 0: that is over. */
+  | { readonly kind: 'peers-lost-together'; readonly lost: number; readonly of: number }
   /** Result of `persist`. */
   | { readonly kind: 'persisted'; readonly effect: EffectId }
   | { readonly kind: 'persist-failed'; readonly effect: EffectId; readonly detail: string }
