@@ -154,9 +154,8 @@ describe('the guard', () => {
     share = 0.5,
   ) => {
     let now = 0;
-    const clock = new VirtualClock();
     const guard = new PeerGuard({
-      clock: { ...clock, now: () => now } as VirtualClock,
+      clock: { now: () => now },
       share,
       withinMs: 100,
     });

@@ -1,7 +1,7 @@
 import type { Clock, Millis } from '@holdfast/core';
 
 export interface PeerGuardOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
   /** More than this share of all peers has to be lost, 0 to 1. Default 0.5. */
   readonly share?: number;
   /** Losses within this time of the latest one count as one event, in milliseconds. Default 2000. */
@@ -77,7 +77,7 @@ export class PeerGuard {
 
   private look(): void {
     const { suspicion } = this;
-    const text = JSON.stringify(suspicion) ?? '';
+    const text = suspicion === undefined ? '' : JSON.stringify(suspicion);
     if (text === this.told) return;
     this.told = text;
     for (const { listeners } of this.peers.values())

@@ -62,8 +62,7 @@ function handle(turn: Turn, event: PolarizationEvent): void {
       break;
     }
     case 'health-changed': {
-      const isSame = event.level === turn.state.health.level;
-      const since = isSame ? turn.state.health.since : turn.at;
+      const since = event.level === turn.state.health.level ? turn.state.health.since : turn.at;
       turn.patch({ health: { level: event.level, reasons: event.reasons, since } });
       tellHealth(turn);
       break;
