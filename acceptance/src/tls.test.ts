@@ -145,20 +145,29 @@ describe('a cluster over TCP with certificates on every link', () => {
   itNeeding({ programs }, 'turns away who says that he is a node, and says so', async () => {
     const forged = layout.folderOf('forged');
     const misnamed = layout.folderOf('misnamed');
+    const elsewhere = layout.folderOf('elsewhere');
+    const renamed = layout.folderOf('renamed');
     const authority = await layout.authority;
     const machine = 'IP:127.0.0.1';
     await foreign.equip(forged, [machine, `URI:${nodeUri('south')}`], authority);
     await authority.equip(misnamed, [machine, `URI:${nodeUri('east')}`]);
+    await authority.equip(elsewhere, [machine, 'URI:holdfast://elsewhere/node/south']);
+    // The very name of the node, and a configuration of another cluster: only the greeting can tell.
+    await authority.equip(renamed, [machine, `URI:${nodeUri('south')}`]);
     await unmoved(async () => {
       const since = cluster.said.length;
       const linkDoor = `at tcp:127\\.0\\.0\\.1:${layout.linkPort}: `;
       for (const [name, folder, why] of [
         ['forged', forged, new RegExp(`${linkDoor}(?!the peer is none)`)],
         ['misnamed', misnamed, new RegExp(`${linkDoor}the peer is none of those expected`)],
+        ['elsewhere', elsewhere, new RegExp(`${linkDoor}the peer is none of those expected`)],
+        ['renamed', renamed, new RegExp(`cluster id "elsewhere" is not "${clusterId}"`)],
       ] as const) {
-        const configFile = await layout.impostor({ node: 'south', folder }, cluster.timing);
+        const named = name === 'renamed' ? { cluster: 'elsewhere' } : {};
+        const configFile = await layout.impostor({ node: 'south', folder, ...named }, cluster.timing);
+        const { length: heardBefore } = cluster.said;
         await cluster.runAs(name, ['node', 'south'], configFile);
-        await turnedAway('north', why, since);
+        await turnedAway('north', why, heardBefore);
         // A node with another name may ask the witness how things stand, and not more.
         if (name === 'forged') await turnedAway('witness', /the handshake failed/, since);
         const modes = cluster.modeChanges.filter(({ nodeId }) => nodeId === name).map(({ to }) => to);

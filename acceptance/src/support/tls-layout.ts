@@ -25,6 +25,8 @@ export function nodeUri(node: string): string {
 export interface Impostor {
   readonly node: NodeName;
   readonly folder: string;
+  /** The cluster that its configuration names. Default: the right one. */
+  readonly cluster?: string;
 }
 
 /**
@@ -117,7 +119,10 @@ export class TlsLayout extends Layout {
   }
 
   /** Writes the configuration of somebody who says that he is a node, with legs and doors of his own. */
-  async impostor({ node, folder }: Impostor, timing: PolarizationTiming): Promise<string> {
+  async impostor(
+    { node, folder, cluster = clusterId }: Impostor,
+    timing: PolarizationTiming,
+  ): Promise<string> {
     const ports = await freePorts(3);
     const doors = (['control', 'paths', 'nbd'] as const).map((door, index): [number, number] => [
       this.port(node, door),
@@ -125,7 +130,9 @@ export class TlsLayout extends Layout {
     ]);
     const text = doors.reduce(
       (said, [taken, free]) => said.replaceAll(`:${taken}"`, `:${free}"`),
-      this.configuration(timing).replaceAll(join(this.folder, node), join(folder, node)),
+      this.configuration(timing)
+        .replaceAll(join(this.folder, node), join(folder, node))
+        .replace(`"cluster": "${clusterId}"`, `"cluster": "${cluster}"`),
     );
     const configFile = join(folder, 'holdfast.yaml');
     await mkdir(folder, { recursive: true });

@@ -225,6 +225,16 @@ describe('questions and commands to a node', () => {
     expect(commands).toEqual([{ kind: 'force-survivor', expectedEpoch: 4, acknowledgeDataLoss: true }]);
   });
 
+  it('reattaches a copy at the epoch that was seen, once it has said what may be missing', async () => {
+    const words = 'lose what was not flushed on north';
+    const refused = await run(['reattach', 'north', '-c', config()], 'yes');
+    expect([refused.code, commands]).toEqual([1, []]);
+    expect(refused.notes).toContain('what hosts had written and not flushed when the leg of north failed');
+    const { code } = await run(['reattach', 'north', '-c', config(), '--acknowledge', words]);
+    expect(code).toBe(0);
+    expect(commands).toEqual([{ kind: 'reattach', expectedEpoch: 4, acknowledgeUnflushedLoss: true }]);
+  });
+
   it('resolves a split brain for the victim that was named', async () => {
     const words = 'lose what only south holds';
     const { code } = await run([

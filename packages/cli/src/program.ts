@@ -4,6 +4,7 @@ import {
   forceSurvivor,
   operate,
   type OperateOptions,
+  reattach,
   resolveSplitBrain,
 } from './commands/operate.js';
 import { exitCodeOf, exitCodes } from './commands/exit-codes.js';
@@ -155,6 +156,11 @@ function addVerbs(program: Command, terminal: Terminal, outcome: Outcome): void 
     .addOption(acknowledge())
     .action(async (name: string, options: ForceOptions) => {
       outcome.code = await forceSurvivor(name, options, terminal);
+    });
+  verb('reattach', 'serve the newest copy again after its leg had failed')
+    .addOption(acknowledge())
+    .action(async (name: string, options: ForceOptions) => {
+      outcome.code = await reattach(name, options, terminal);
     });
   verb('resolve-split-brain', 'after both went on alone: choose whose copy gives way')
     .requiredOption('--victim <node>', 'the node whose copy is given up')

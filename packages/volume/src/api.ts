@@ -9,6 +9,7 @@ import type {
   NodeRecord,
   OperatorCommand,
   PolarizationEffect,
+  WayOut,
   WinnerForecast,
 } from '@holdfast/core';
 import type { NbdByteBudget, NbdExport } from '@holdfast/nbd';
@@ -115,6 +116,8 @@ export interface NodeStatus {
   readonly resync?: ResyncProgress;
   /** Should the two lose each other now: who would serve, and within which time. */
   readonly whoWouldWinNow: WinnerForecast;
+  /** What an operator does, when nothing goes on by itself. */
+  readonly wayOut?: WayOut & { readonly sentence: string };
 }
 
 export interface ResyncProgress {

@@ -12,6 +12,7 @@ import type {
   Transport,
   WitnessPort,
 } from '@holdfast/core';
+import type { PeerGuard } from './group/peer-guard.js';
 
 /** One volume of a group, as this node holds it. */
 export interface LegOptions {
@@ -55,6 +56,8 @@ export interface NodeOptions {
   readonly readMode?: 'leased' | 'confirmed';
   /** Fingerprint of a block of 4 KiB, at least 16 bytes long and hard to collide: lets a resync compare instead of copy. */
   readonly digest?: (block: Uint8Array) => Uint8Array;
+  /** The same one for every node of a process that holds groups with several peers: many peers lost at once are then its own fault. */
+  readonly peerGuard?: PeerGuard;
   /** Serve after a start without having heard of peer or witness (the pre-elected node only). Default false. */
   readonly bootAlone?: boolean;
 }
@@ -74,6 +77,8 @@ export interface NodeTuning {
   readonly resyncDepth: number;
   /** Greatest share of a second that resync may use while hosts are active, in bytes per second. 0: no limit. */
   readonly resyncRateBytesPerSecond: number;
+  /** How often a resync makes its progress durable on both sides, in milliseconds: what an interruption costs at most. */
+  readonly resyncNoteIntervalMs: number;
   /** An own leg that answers nothing for this long is sick, in milliseconds. */
   readonly legTimeoutMs: number;
   /** Pause between two attempts to reach the peer, in milliseconds. */
@@ -88,6 +93,7 @@ export const defaultTuning: NodeTuning = {
   resyncChunkBytes: 256 * 1024,
   resyncDepth: 4,
   resyncRateBytesPerSecond: 0,
+  resyncNoteIntervalMs: 1_000,
   legTimeoutMs: 20_000,
   redialIntervalMs: 50,
 };

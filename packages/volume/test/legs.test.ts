@@ -1,4 +1,4 @@
-import { HoldfastError, lan } from '@holdfast/core';
+import { freshRecord, HoldfastError, lan } from '@holdfast/core';
 import {
   memoryDevice,
   MemoryDisk,
@@ -143,6 +143,7 @@ describe('a group of several volumes', () => {
 });
 
 describe('a leg that is not what it should be', () => {
+  const identity = { groupId: 'g', nodeId: 'a', peerId: 'b', role: 'preferred' } as const;
   const clock = new VirtualClock();
   const network = new MemoryNetwork({ clock });
   const data = (sizeBytes = mib): MemoryDisk => new MemoryDisk({ name: 'leg', sizeBytes });
@@ -206,6 +207,24 @@ describe('a leg that is not what it should be', () => {
         await refusal({ data: memoryDevice(disks.data), metadata: memoryDevice(disks.metadata) }, change),
       ).toBe('FOREIGN_LEG');
     }
+  });
+
+  it('is new, although the record says that its node has held the group: an empty copy would pass for a whole one', async () => {
+    const store = memoryStore();
+    const record = { ...freshRecord({ ...identity, machineBootId: 'm' }), mode: 'mirrored', epoch: 3 };
+    await store.save('group.g', new TextEncoder().encode(JSON.stringify(record)));
+    const disks = { data: data(), metadata: metadata() };
+    const leg = {
+      data: memoryDevice(disks.data),
+      metadata: memoryDevice(disks.metadata),
+      content: 'zeros' as const,
+    };
+    expect(await refusal(leg, { store })).toBe('FOREIGN_LEG');
+    expect(visible(disks.metadata).every((byte) => byte === 0)).toBe(true);
+    await store.delete('group.g');
+    const node = await start(leg, { store });
+    expect(node.status().record.mode).toBe('fresh');
+    await node[Symbol.asyncDispose]();
   });
 
   it('has another size than when it was taken in', async () => {

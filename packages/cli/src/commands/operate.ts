@@ -1,4 +1,4 @@
-import { HoldfastError, type OperatorCommand } from '@holdfast/core';
+import { explainLoss, HoldfastError, type OperatorCommand } from '@holdfast/core';
 import type { NodeStatus } from '@holdfast/volume';
 import { loadConfig } from '../config/index.js';
 import { nodeNamed } from '../run/run-node.js';
@@ -56,9 +56,24 @@ export async function forceSurvivor(
     plan: [
       `epoch ${status.record.epoch} ends; ${status.nodeId} serves alone from its own copy (${status.record.dataState}), by your word`,
       `whatever only the other node holds is lost to hosts from then on, and overwritten when it comes back`,
+      ...(status.wayOut === undefined ? [] : [`that may be: ${explainLoss(status.wayOut.forceMayLose)}`]),
+      ...(status.wayOut?.kind === 'reattach' ? [`less is lost otherwise: ${status.wayOut.sentence}`] : []),
       `if the other node serves hosts at this moment, the two diverge: make sure that it is off`,
     ],
     acknowledgement: `lose what only ${status.peer.nodeId} holds`,
+  }));
+}
+
+/** The newest copy serves again, after its leg had failed; the node refuses for any other copy. */
+export async function reattach(name: string, options: ForceOptions, terminal: Terminal): Promise<number> {
+  return act(name, options, terminal, (status) => ({
+    command: { kind: 'reattach', expectedEpoch: status.record.epoch, acknowledgeUnflushedLoss: true },
+    plan: [
+      `${status.nodeId} serves its own copy (${status.record.dataState}) alone again, if it is the newest there is; else it refuses`,
+      `what may be missing: ${explainLoss({ kind: 'unflushed', node: status.nodeId })}`,
+      `${status.peer.nodeId} is copied to, and both mirror again`,
+    ],
+    acknowledgement: `lose what was not flushed on ${status.nodeId}`,
   }));
 }
 

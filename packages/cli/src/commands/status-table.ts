@@ -39,7 +39,9 @@ export function statusTable(answers: readonly StatusAnswer[]): string {
     const { status } = answer;
     const resync =
       status.resync === undefined ? [] : [`${status.nodeId}: resync as ${progressText(status.resync)}`];
-    return [...resync, `${status.nodeId}: if the two lost each other now: ${forecast(status)}`];
+    const wayOut =
+      status.wayOut === undefined ? [] : [`${status.nodeId}: the way out: ${status.wayOut.sentence}`];
+    return [...resync, ...wayOut, `${status.nodeId}: if the two lost each other now: ${forecast(status)}`];
   });
   return [makeTable(head, rows), ...notes].join('\n');
 }

@@ -333,6 +333,8 @@ export class Happening extends Deeds {
       return { ...forced, copies: { ...forced.copies, forgiven: true } };
     }
     if (kind === 'move' || kind === 'redirect') return this.outside(spent, side, { kind });
+    if (kind === 'reattach')
+      return give({ kind, expectedEpoch: state?.record.epoch ?? 0, acknowledgeUnflushedLoss: true });
     if (kind === 'resolve-split-brain') return give({ kind, victim: names[side] });
     return give({ kind });
   }

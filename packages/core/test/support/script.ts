@@ -199,6 +199,11 @@ function happenAt(world: World, id: NodeId, what: string, detail: string): void 
     case 'initiators':
       at.dispatch({ kind: 'initiators-changed', initiators: Number(detail) });
       return;
+    case 'peers-lost': {
+      const [lost = 0, of = 0] = detail.split('/').map(Number);
+      at.dispatch({ kind: 'peers-lost-together', lost, of });
+      return;
+    }
     case 'leg-fails':
       at.dispatch({ kind: 'leg-failed', operation: detail as 'write', detail: 'EIO' });
       return;
@@ -232,6 +237,13 @@ function operate(world: World, id: NodeId, command: string): void {
         kind: 'force-survivor',
         expectedEpoch: world.nodes[id].live.record.epoch,
         acknowledgeDataLoss: true,
+      });
+      return;
+    case 'reattach':
+      world.command(id, {
+        kind: 'reattach',
+        expectedEpoch: world.nodes[id].live.record.epoch,
+        acknowledgeUnflushedLoss: true,
       });
       return;
     case 'gives-way':

@@ -207,6 +207,7 @@ describe('control of nodes', () => {
       { kind: 'shut-down' },
       { kind: 'resolve-split-brain', victim: 'south' },
       { kind: 'force-survivor', expectedEpoch: 7, acknowledgeDataLoss: true },
+      { kind: 'reattach', expectedEpoch: 7, acknowledgeUnflushedLoss: true },
     ];
     for (const command of commands)
       expect(await controller.command('north', command)).toBe(`${command.kind} done`);
@@ -246,7 +247,7 @@ describe('control of nodes', () => {
     expect(harbour.refusals[0]).toContain("'elsewhere'");
   });
 
-  it('refuses a command that it does not know, and a forced survivor without the acknowledgement', async () => {
+  it('refuses a command that it does not know, and a dangerous one without the acknowledgement', async () => {
     const harbour = new Harbour();
     const stream = await harbour.connect('unix:north');
     const replies: number[] = [];
@@ -254,14 +255,18 @@ describe('control of nodes', () => {
       frame: (next) => replies.push(next.status),
       closed: () => undefined,
     });
-    for (const command of [{ kind: 'reboot' }, { kind: 'force-survivor', expectedEpoch: 1 }]) {
+    for (const command of [
+      { kind: 'reboot' },
+      { kind: 'force-survivor', expectedEpoch: 1 },
+      { kind: 'reattach', expectedEpoch: 1 },
+    ]) {
       const payload = encodeJson({ version: 1, clusterId, verb: 'command', command });
       frames.send(frame(frameTypes.controlRequest, { id: 1, payload }));
     }
     await settle();
-    expect(replies).toEqual([1, 1]);
+    expect(replies).toEqual([1, 1, 1]);
     expect(harbour.node.commands).toEqual([]);
-    expect(harbour.refusals).toHaveLength(2);
+    expect(harbour.refusals).toHaveLength(3);
   });
 
   it('ends the waiting at the deadline', async () => {

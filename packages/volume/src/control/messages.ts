@@ -74,6 +74,10 @@ function commandOf(json: Json): OperatorCommand {
       if (json['acknowledgeDataLoss'] !== true)
         throw malformed('force-survivor without acknowledgeDataLoss: true');
       return { kind, expectedEpoch: countOf(json, 'expectedEpoch'), acknowledgeDataLoss: true };
+    case 'reattach':
+      if (json['acknowledgeUnflushedLoss'] !== true)
+        throw malformed('reattach without acknowledgeUnflushedLoss: true');
+      return { kind, expectedEpoch: countOf(json, 'expectedEpoch'), acknowledgeUnflushedLoss: true };
     default:
       throw malformed(`the unknown command ${shown(kind)}`);
   }

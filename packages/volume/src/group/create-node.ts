@@ -1,22 +1,26 @@
 import {
   type CallOptions,
+  explainWayOut,
   freshRecord,
   HoldfastError,
   type Listener,
+  type NodeRecord,
   type PolarizationOptions,
   readableUntil,
   validateOptions,
+  wayOut,
   whoWouldWinNow,
 } from '@holdfast/core';
 import { NbdByteBudget } from '@holdfast/nbd';
 import { nextIncarnation } from '@holdfast/runtime';
 import type { NodeStatus, VolumeNode } from '../api.js';
 import { nodeExport } from '../export/nbd-export.js';
+import { readLabel } from '../metadata/label.js';
 import { Leg } from '../metadata/leg.js';
 import { defaultTuning, type NodeOptions, type NodeTuning } from '../options.js';
 import { PathServer } from '../path/index.js';
 import { GroupNode } from './group-node.js';
-import { loadNotes, loadRecord } from './record.js';
+import { loadNotes, loadRecord, recordKey } from './record.js';
 
 /**
  * Starts one site of a consistency group: opens its legs, reads its record, and joins the other node.
@@ -33,6 +37,7 @@ export async function createNode(options: NodeOptions): Promise<VolumeNode> {
   const { groupId, nodeId, store } = options;
   const found = await loadRecord(store, groupId, nodeId);
   const notes = await loadNotes(store, groupId);
+  await refuseReplacedLegs(options, found);
   const cell: { group?: GroupNode } = {};
   const legs: Leg[] = [];
   for (const [index, leg] of options.legs.entries()) {
@@ -81,6 +86,19 @@ function checkOptions(options: NodeOptions): void {
     throw new HoldfastError(
       'OPTIONS_INVALID',
       `nodeId and peerId are both "${options.nodeId}". The two nodes of a group need two names.`,
+    );
+  }
+}
+
+/** A record without the leg that it speaks of would let an empty copy pass for a whole one. */
+async function refuseReplacedLegs(options: NodeOptions, record: NodeRecord | undefined): Promise<void> {
+  if (record === undefined || record.mode === 'fresh') return;
+  for (const { metadata } of options.legs) {
+    if ((await readLabel(metadata)) !== undefined) continue;
+    throw new HoldfastError(
+      'FOREIGN_LEG',
+      `${metadata.name} has never been a leg's metadata, but by the record in ${options.store.name} node ${options.nodeId} has held group ${options.groupId} since epoch ${String(record.epoch)}. Nothing was changed. ` +
+        `Give the node its own metadata. If the leg was replaced or wiped, move the record "${recordKey(options.groupId)}" away as well: the node is then new, and everything is copied to it.`,
     );
   }
 }
@@ -157,6 +175,7 @@ class RunningNode implements VolumeNode {
     const lease = readableUntil(state);
     const introduction = state.peer?.introduction;
     const { resyncProgress, isWitnessReachable } = group;
+    const way = wayOut(state);
     return {
       clusterId: options.clusterId,
       groupId: options.groupId,
@@ -166,7 +185,7 @@ class RunningNode implements VolumeNode {
       host: dataPath.gate.host,
       record: state.record,
       sequencer: dataPath.gate.sequencer,
-      health: state.health.level,
+      health: state.legFailure === undefined ? state.health.level : 'unhealthyHard',
       initiators: state.initiators,
       ...(Number.isFinite(lease) ? { leaseRemainingMs: Math.max(0, lease - options.clock.now()) } : {}),
       peer: {
@@ -187,6 +206,7 @@ class RunningNode implements VolumeNode {
       })),
       ...(resyncProgress === undefined ? {} : { resync: resyncProgress }),
       whoWouldWinNow: whoWouldWinNow(state),
+      ...(way === undefined ? {} : { wayOut: { ...way, sentence: explainWayOut(way) } }),
     };
   }
 

@@ -280,6 +280,8 @@ export class DataPath implements HostSide, DataPathContext {
       if (gate.legs === 'both') {
         leg.log.resolve();
         leg.map.clear(0, leg.sizeBytes, leg.sizeBytes);
+        // The copy is complete. Its name is gone from the target's record too, and this says so a second time.
+        leg.noteFullCopy(undefined).catch(() => undefined);
       } else if (leg.log.hasUnsettled || leg.log.lost) leg.markLog();
     }
   }

@@ -54,6 +54,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   private witnessReachable: boolean | undefined;
   private commands = 0;
   private session: PeerSession | undefined;
+  private leaveGuard: (() => void) | undefined;
   private haltedGate: Gate | undefined;
 
   constructor(
@@ -72,6 +73,9 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
       tuning,
       digest: options.digest,
       dataPath: () => this.dataPath,
+      makeRoom: (leg) => {
+        this.keeper.makeRoom(leg);
+      },
       fact: (fact) => {
         this.dispatch(fact);
       },
@@ -173,6 +177,9 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   async open(): Promise<void> {
     // The policy's first tick: it looks around before anybody connects.
     this.dispatch({ kind: 'tick' });
+    this.leaveGuard = this.options.peerGuard?.join(this.options.peerId, (suspicion) => {
+      this.dispatch({ kind: 'peers-lost-together', ...(suspicion ?? { lost: 0, of: 0 }) });
+    });
     await this.link.open();
   }
 
@@ -230,6 +237,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
 
   private arrived(session: PeerSession, introduction: Introduction): void {
     this.session = session;
+    this.options.peerGuard?.arrived(this.options.peerId);
     this.dataPath.peerArrived(session);
     this.emit({
       kind: 'peer-connected',
@@ -243,6 +251,8 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   private left(session: PeerSession, cause: string): void {
     if (this.session === session) this.session = undefined;
     this.dataPath.peerLeft(session.session);
+    // First of all: a loss of many changes how soon this one is acted upon.
+    this.options.peerGuard?.left(this.options.peerId);
     this.emit({
       kind: 'peer-disconnected',
       at: this.options.clock.now(),
@@ -376,6 +386,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.leaveGuard?.();
     this.keeper.close();
     this.watchdog.close();
     await this.link[Symbol.asyncDispose]();

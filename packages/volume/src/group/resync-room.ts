@@ -17,6 +17,7 @@ export interface ResyncRoomOptions {
   readonly tuning: NodeTuning;
   readonly digest: ((block: Uint8Array) => Uint8Array) | undefined;
   readonly dataPath: () => DataPath;
+  readonly makeRoom: (leg: Leg) => void;
   readonly fact: (fact: PolarizationFact) => void;
   readonly emit: (event: NodeEvent) => void;
 }
@@ -51,7 +52,7 @@ export class ResyncRoom {
       });
       return;
     }
-    const { legs, digest, clock } = this.options;
+    const { legs, digest, clock, tuning } = this.options;
     if (effect.side === 'target') {
       // What this node knew belongs to a copy that is given up; from here on it follows the source.
       dataPath.repeats.giveUp();
@@ -61,11 +62,13 @@ export class ResyncRoom {
         epoch: effect.epoch,
         follower: dataPath.follower,
         digest,
+        clock,
+        noteIntervalMs: tuning.resyncNoteIntervalMs,
+        makeRoom: this.options.makeRoom,
       });
       this.lastProgress = { side: 'target', dirtyBytes: 0, activityLogBytes: 0, doneBytes: 0, movedBytes: 0 };
       return;
     }
-    const { tuning } = this.options;
     this.source = new ResyncSource({
       legs,
       peer,
@@ -73,6 +76,8 @@ export class ResyncRoom {
       digest,
       epoch: effect.epoch,
       full: effect.full,
+      copyId: effect.copyId,
+      noteIntervalMs: tuning.resyncNoteIntervalMs,
       flusher: dataPath.flusher,
       chunkBytes: tuning.resyncChunkBytes,
       depth: tuning.resyncDepth,

@@ -1,4 +1,4 @@
-import { memoryDevice, MemoryDisk } from '@holdfast/testkit';
+import { memoryDevice, MemoryDisk, VirtualClock } from '@holdfast/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DirtyMap } from './dirty-map.js';
@@ -35,6 +35,21 @@ describe('the dirty map', () => {
     map.mark(volumeBytes - 1, 1);
     map.clear(299 * blockBytes, volumeBytes - 299 * blockBytes, volumeBytes);
     expect(map.isClean).toBe(true);
+  });
+
+  it('never lets an older save end over a newer one', async () => {
+    const clock = new VirtualClock();
+    const disk = new MemoryDisk({ name: 'a.meta', sizeBytes: layout.sizeBytes, clock });
+    // The first page takes longer than the second one would.
+    disk.faults = ({ kind, nth }) => (kind === 'write' && nth === 1 ? { delayMs: 50 } : undefined);
+    const map = await open(disk);
+    map.mark(0, blockBytes);
+    const first = map.save();
+    map.mark(7 * blockBytes, blockBytes);
+    const second = map.save();
+    await clock.advance(100);
+    await Promise.all([first, second]);
+    expect(dirtyBlocks(await open(disk))).toEqual([0, 7]);
   });
 
   it('is after a start what was last saved', async () => {

@@ -109,8 +109,16 @@ export class DirtyMap {
     return found;
   }
 
-  /** Makes the map durable as it is now. */
-  async save(): Promise<void> {
+  /** Makes the map durable as it is now, or newer. One after the other, so that no older page ends up over a newer one. */
+  save(): Promise<void> {
+    const saved = this.lastSave.then(() => this.saveChanged());
+    this.lastSave = saved.catch(() => undefined);
+    return saved;
+  }
+
+  private lastSave: Promise<unknown> = Promise.resolve();
+
+  private async saveChanged(): Promise<void> {
     if (this.device === undefined || this.layout === undefined || this.changedPages.size === 0) return;
     const { device, layout } = this;
     const pages = [...this.changedPages];

@@ -3,7 +3,7 @@ import { inspectPage, pageBytes, pageHeaderBytes, sealPage } from './page.js';
 
 const kind = 0x424c_4648; // "HFLB"
 
-/** Whose leg this is. Written once, when the leg is taken in; checked at every start. */
+/** Whose leg this is. Written when the leg is taken in, checked at every start; only `fullCopyId` ever changes. */
 export interface LegLabel {
   readonly version: 1;
   readonly clusterId: string;
@@ -15,7 +15,12 @@ export interface LegLabel {
   readonly activityLogExtents: number;
   /** `zeros` until the first write: such a leg needs no copy to equal another new one. */
   readonly content: 'zeros' | 'adopted';
+  /** The full copy to the other leg whose open rest the dirty map here stands for, from the first block on that was ever open. */
+  readonly fullCopyId?: string;
 }
+
+/** What a label has to say for a node to take the leg. */
+export type LabelWanted = Pick<LegLabel, 'clusterId' | 'groupId' | 'volumeId' | 'nodeId' | 'sizeBytes'>;
 
 function encode(label: LegLabel): Uint8Array {
   const page = new Uint8Array(pageBytes);
@@ -52,7 +57,7 @@ export async function readLabel(device: BlockDevice): Promise<LegLabel | undefin
     throw new HoldfastError(
       'CORRUPT',
       `Both copies of the label on ${device.name} are damaged, so it is not known whose leg this is. Nothing was changed. ` +
-        `If the leg's data is to be rebuilt from the other node, move ${device.name} away and start again.`,
+        `If the leg's data is to be rebuilt from the other node, put an empty device in the place of ${device.name}, move the group's record in the store away, and start again.`,
     );
   } finally {
     read.release();
@@ -67,11 +72,7 @@ export async function writeLabel(device: BlockDevice, label: LegLabel): Promise<
 }
 
 /** @throws HoldfastError FOREIGN_LEG or SIZE_MISMATCH when the label says another group, volume, node or size. */
-export function checkLabel(
-  label: LegLabel,
-  wanted: Omit<LegLabel, 'version' | 'content' | 'activityLogExtentBytes' | 'activityLogExtents'>,
-  device: BlockDevice,
-): void {
+export function checkLabel(label: LegLabel, wanted: LabelWanted, device: BlockDevice): void {
   for (const key of ['clusterId', 'groupId', 'volumeId', 'nodeId'] as const) {
     if (label[key] !== wanted[key]) {
       throw new HoldfastError(

@@ -3,7 +3,7 @@ import { RangeLocks } from '../order/range-lock.js';
 import type { LegOptions, NodeTuning } from '../options.js';
 import { ActivityLog } from './activity-log.js';
 import { DirtyMap } from './dirty-map.js';
-import { checkLabel, type LegLabel, readLabel, writeLabel } from './label.js';
+import { checkLabel, type LabelWanted, type LegLabel, readLabel, writeLabel } from './label.js';
 import { blockBytes, layoutOf } from './layout.js';
 
 export interface LegIdentity {
@@ -23,13 +23,36 @@ export class Leg {
     readonly volumeId: string,
     readonly index: number,
     private readonly data: BlockDevice,
+    private readonly metadata: BlockDevice,
     private readonly clock: Clock,
     readonly label: LegLabel,
     readonly log: ActivityLog,
     readonly map: DirtyMap,
     /** Labelled in this very start. */
     readonly isNew: boolean,
-  ) {}
+  ) {
+    this.noted = label.fullCopyId;
+  }
+
+  /** The full copy whose open rest the dirty map durably stands for; undefined: the map says nothing about a full copy. */
+  get fullCopyId(): string | undefined {
+    return this.noted;
+  }
+
+  /** Call with a name when the map is durable with everything marked, before any bit is cleared. */
+  noteFullCopy(copyId: string | undefined): Promise<void> {
+    const written = this.lastNote.then(async () => {
+      if (this.noted === copyId) return;
+      const { fullCopyId: _former, ...kept } = this.label;
+      await writeLabel(this.metadata, { ...kept, ...(copyId === undefined ? {} : { fullCopyId: copyId }) });
+      this.noted = copyId;
+    });
+    this.lastNote = written.catch(() => undefined);
+    return written;
+  }
+
+  private noted: string | undefined;
+  private lastNote: Promise<unknown> = Promise.resolve();
 
   /** @throws HoldfastError NOT_SUPPORTED, FOREIGN_LEG, SIZE_MISMATCH, CORRUPT or OPTIONS_INVALID; the data is untouched then. */
   static async open(
@@ -58,7 +81,7 @@ export class Leg {
       throw new HoldfastError(
         'SIZE_MISMATCH',
         `${options.metadata.name} has ${String(options.metadata.sizeBytes)} bytes, the metadata of ${options.data.name} needs ${String(layout.sizeBytes)}. ` +
-          'It was cut off or made too small: restore it, or move it away and let the leg be rebuilt from the other node.',
+          "It was cut off or made too small: restore it, or put an empty one in its place and move the group's record in the store away, and the leg is rebuilt from the other node.",
       );
     }
     if (found === undefined) await writeLabel(options.metadata, label);
@@ -73,7 +96,17 @@ export class Leg {
       Math.ceil(label.sizeBytes / label.activityLogExtentBytes),
     );
     const map = await DirtyMap.open(options.metadata, layout, label.sizeBytes);
-    cell.leg = new Leg(options.volumeId, index, options.data, clock, label, log, map, found === undefined);
+    cell.leg = new Leg(
+      options.volumeId,
+      index,
+      options.data,
+      options.metadata,
+      clock,
+      label,
+      log,
+      map,
+      found === undefined,
+    );
     return cell.leg;
   }
 
@@ -182,11 +215,7 @@ export class Leg {
   }
 }
 
-function makeLabel(
-  options: LegOptions,
-  wanted: Omit<LegLabel, 'version' | 'content' | 'activityLogExtentBytes' | 'activityLogExtents'>,
-  tuning: NodeTuning,
-): LegLabel {
+function makeLabel(options: LegOptions, wanted: LabelWanted, tuning: NodeTuning): LegLabel {
   if (options.content === undefined) {
     throw new HoldfastError(
       'OPTIONS_INVALID',

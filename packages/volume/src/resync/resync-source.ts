@@ -12,6 +12,10 @@ export interface ResyncSourceOptions {
   readonly peer: PeerChannel;
   readonly epoch: number;
   readonly full: boolean;
+  /** With `full`: its name. A leg whose metadata holds it goes on where it was. */
+  readonly copyId: string | undefined;
+  /** Progress becomes durable this often. */
+  readonly noteIntervalMs: number;
   readonly clock: Clock;
   readonly flusher: Flusher;
   readonly chunkBytes: number;
@@ -46,6 +50,7 @@ export class ResyncSource {
   private requestId = 0;
   private readonly startedAt: number;
   private timer: Timer | undefined;
+  private noteTimer: Timer | undefined;
   private dirtyBytes = 0;
   private activityLogBytes = 0;
   private doneBytes = 0;
@@ -92,30 +97,61 @@ export class ResyncSource {
   private mapEnded(next: Frame): void {
     const leg = this.options.legs[next.volume];
     if (leg === undefined) return;
-    if (this.options.full || next.status !== frameStatus.ok) leg.map.markAll();
+    if (this.beginsFull(leg) || next.status !== frameStatus.ok) leg.map.markAll();
     this.targetMapMissing -= 1;
     if (this.targetMapMissing > 0 || this.started) return;
     this.started = true;
-    this.takeOver();
     this.dirtyBytes = Math.max(
       0,
       this.options.legs.reduce((sum, one) => sum + one.map.dirtyBytes, 0) - this.activityLogBytes,
     );
     this.options.progressed(this.progress);
+    const isNewCopy = this.options.legs.some((one) => this.beginsFull(one));
+    void this.takeOver().then(() => {
+      if (isNewCopy) this.copy();
+    });
+    if (!isNewCopy) this.copy();
+  }
+
+  /** The map does not stand for this copy yet: every block may differ. */
+  private beginsFull(leg: Leg): boolean {
+    const { full, copyId } = this.options;
+    return full && (copyId === undefined || leg.fullCopyId !== copyId);
+  }
+
+  /**
+   * Once the map here knows durably what the target's log stood for, the target needs no room for it any more. A full copy gets its
+   * name only now, and before its first block is called equal: from here on the map alone says what is open of it.
+   */
+  private async takeOver(): Promise<void> {
+    const { legs, peer, epoch, full, copyId } = this.options;
+    try {
+      await Promise.all(legs.map((leg) => leg.map.save()));
+      if (full) await Promise.all(legs.map((leg) => leg.noteFullCopy(copyId)));
+      if (!this.ended) peer.send(frame(frameTypes.resyncTaken, { epoch }));
+    } catch (error) {
+      this.fail(`saving the dirty map failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  private copy(): void {
+    if (this.ended) return;
+    this.noteLater();
     this.pump();
   }
 
-  /** Once the map here knows durably what the target's log stood for, the target needs no room for it any more. */
-  private takeOver(): void {
-    const { legs, peer, epoch } = this.options;
-    Promise.all(legs.map((leg) => leg.map.save())).then(
-      () => {
-        if (!this.ended) peer.send(frame(frameTypes.resyncTaken, { epoch }));
-      },
-      (error: unknown) => {
-        this.fail(`saving the dirty map failed: ${error instanceof Error ? error.message : String(error)}`);
-      },
-    );
+  /** A bit that is clear in the saved map is a block that the target has, or whose extent stands in the target's own log. */
+  private noteLater(): void {
+    this.noteTimer = this.options.clock.setTimer(this.options.noteIntervalMs, () => {
+      Promise.all(this.options.legs.map((leg) => leg.map.save())).then(
+        () => {
+          if (!this.ended) this.noteLater();
+        },
+        (error: unknown) => {
+          this.fail(`saving the dirty map failed: ${error instanceof Error ? error.message : String(error)}`);
+        },
+      );
+    });
   }
 
   private pump(): void {
@@ -138,7 +174,8 @@ export class ResyncSource {
     const { rateBytesPerSecond, clock } = this.options;
     if (rateBytesPerSecond === 0) return 0;
     const dueMs = (this.movedBytes / rateBytesPerSecond) * 1_000;
-    return Math.max(0, dueMs - (clock.now() - this.startedAt));
+    // Whole milliseconds: a remainder too small to move a clock would be waited for without end.
+    return Math.max(0, Math.ceil(dueMs - (clock.now() - this.startedAt)));
   }
 
   /** Begins with the next dirty chunk. False when a whole round over all volumes found none. */
@@ -346,6 +383,7 @@ export class ResyncSource {
     if (this.ended) return;
     this.ended = true;
     this.timer?.cancel();
+    this.noteTimer?.cancel();
     for (const chunk of this.chunks.values()) chunk.release();
     this.chunks.clear();
     this.copies.clear();

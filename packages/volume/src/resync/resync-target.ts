@@ -1,6 +1,7 @@
 import type { PeerChannel } from '../group/context.js';
 import type { Follower } from '../group/follower.js';
 import { blockBytes } from '../metadata/layout.js';
+import type { Clock, Timer } from '@holdfast/core';
 import type { Leg } from '../metadata/leg.js';
 import { type Frame, frame, frameStatus, frameTypes } from '../wire/index.js';
 import { encodeRanges, rangesPerFrame } from './ranges.js';
@@ -11,6 +12,11 @@ export interface ResyncTargetOptions {
   readonly epoch: number;
   readonly follower: Follower;
   readonly digest: ((block: Uint8Array) => Uint8Array) | undefined;
+  readonly clock: Clock;
+  /** The leg is flushed this often, so that its log, and with it what an interruption costs, stays short. */
+  readonly noteIntervalMs: number;
+  /** Flushes the leg and lets its log go. */
+  readonly makeRoom: (leg: Leg) => void;
 }
 
 /** The target's part: says what may differ here, compares when asked, and takes the copies under the same locks as all writes. */
@@ -18,7 +24,19 @@ export class ResyncTarget {
   private stopped = false;
   private hasTold = false;
 
-  constructor(private readonly options: ResyncTargetOptions) {}
+  private noteTimer: Timer | undefined;
+
+  constructor(private readonly options: ResyncTargetOptions) {
+    this.noteLater();
+  }
+
+  private noteLater(): void {
+    const { clock, legs, makeRoom, noteIntervalMs } = this.options;
+    this.noteTimer = clock.setTimer(noteIntervalMs, () => {
+      for (const leg of legs) if (leg.log.size > 0) makeRoom(leg);
+      this.noteLater();
+    });
+  }
 
   /** Tells the source, when it asks, every range of the own activity log and dirty map. */
   private tellRanges(): void {
@@ -119,5 +137,6 @@ export class ResyncTarget {
 
   stop(): void {
     this.stopped = true;
+    this.noteTimer?.cancel();
   }
 }

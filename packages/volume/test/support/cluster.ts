@@ -49,12 +49,18 @@ const clusterId = 'test';
 const groupId = 'group';
 export const mib = 1024 * 1024;
 
+interface SiteDisk {
+  readonly volumeId: string;
+  readonly data: MemoryDisk;
+  readonly metadata: MemoryDisk;
+}
+
 /** One site: a machine with its disks and its clock, and at times a node on it. */
 export class Site {
   readonly host: MemoryHost;
   readonly clock: ProcessClock;
-  readonly disks: { readonly volumeId: string; readonly data: MemoryDisk; readonly metadata: MemoryDisk }[];
-  readonly records: MemoryRecords;
+  disks: readonly SiteDisk[];
+  records: MemoryRecords;
   node: VolumeNode | undefined;
   readonly events: NodeEvent[] = [];
   private machineBoots = 1;
@@ -65,11 +71,28 @@ export class Site {
     private readonly cluster: Cluster,
     readonly nodeId: 'a' | 'b',
   ) {
-    const { clock, network, options } = cluster;
+    const { clock, network } = cluster;
     this.clock = clock.process({ name: nodeId });
     this.host = network.host(nodeId, { clock: this.clock });
+    this.disks = this.emptyDisks();
+    this.records = this.emptyRecords();
+  }
+
+  /** Another machine in the place of this one, which is down: empty disks, an empty store. */
+  replace(): void {
+    this.disks = this.emptyDisks();
+    this.records = this.emptyRecords();
+  }
+
+  private emptyRecords(): MemoryRecords {
+    return new MemoryRecords({ name: `${this.nodeId}.store`, clock: this.clock });
+  }
+
+  private emptyDisks(): readonly SiteDisk[] {
+    const { cluster, nodeId } = this;
+    const { options } = cluster;
     const sizeBytes = options.sizeBytes ?? 8 * mib;
-    this.disks = (options.volumes ?? ['vol0']).map((volumeId) => ({
+    return (options.volumes ?? ['vol0']).map((volumeId) => ({
       volumeId,
       data: new MemoryDisk({
         name: `${nodeId}.${volumeId}`,
@@ -84,7 +107,6 @@ export class Site {
         clock: this.clock,
       }),
     }));
-    this.records = new MemoryRecords({ name: `${nodeId}.store`, clock: this.clock });
   }
 
   get running(): VolumeNode {

@@ -3,6 +3,7 @@ import { handoverBlockedBy, offer } from './handover.js';
 import { nextRecord, ownedBySelf } from './record.js';
 import type { Turn } from './turn.js';
 import type { OperatorCommand } from './types.js';
+import { reattachBlockedBy } from './way-out.js';
 
 /** Every command is answered: at once when it is refused, else when it is done. */
 export function onCommand(turn: Turn, commandId: string, command: OperatorCommand): void {
@@ -13,7 +14,10 @@ export function onCommand(turn: Turn, commandId: string, command: OperatorComman
   }
   switch (command.kind) {
     case 'force-survivor':
-      forceSurvivor(turn, commandId);
+      forceSurvivor(turn, commandId, command.kind);
+      break;
+    case 'reattach':
+      forceSurvivor(turn, commandId, command.kind);
       break;
     case 'resolve-split-brain':
       giveWay(turn, commandId);
@@ -41,6 +45,8 @@ function refuse(turn: Turn, command: OperatorCommand): string | undefined {
   switch (command.kind) {
     case 'force-survivor':
       return refuseForce(turn, command.expectedEpoch);
+    case 'reattach':
+      return refuseEpoch(turn, command.expectedEpoch) ?? reattachBlockedBy(state);
     case 'resolve-split-brain':
       if (command.victim !== state.self.nodeId)
         return `give this command to node ${command.victim}, whose copy is to give way`;
@@ -71,10 +77,17 @@ function pauseBlockedBy(turn: Turn): string | undefined {
   return operation === undefined ? undefined : 'another change is under way';
 }
 
+function refuseEpoch(turn: Turn, expectedEpoch: number): string | undefined {
+  const { epoch } = turn.state.record;
+  return expectedEpoch === epoch
+    ? undefined
+    : `the epoch here is ${String(epoch)}, not ${String(expectedEpoch)}`;
+}
+
 function refuseForce(turn: Turn, expectedEpoch: number): string | undefined {
-  const { mode, record, peer, legFailure } = turn.state;
-  if (expectedEpoch !== record.epoch)
-    return `the epoch here is ${String(record.epoch)}, not ${String(expectedEpoch)}`;
+  const { mode, peer, legFailure } = turn.state;
+  const refusal = refuseEpoch(turn, expectedEpoch);
+  if (refusal !== undefined) return refusal;
   if (legFailure !== undefined) return `the own leg has failed a ${legFailure.operation}`;
   const waits =
     mode === 'unknown' ||
@@ -91,16 +104,13 @@ function refuseForce(turn: Turn, expectedEpoch: number): string | undefined {
 }
 
 /** An operator's word stands above both nodes and the witness, but not above time: the peer's lease is waited for all the same. */
-function forceSurvivor(turn: Turn, commandId: string): void {
+function forceSurvivor(turn: Turn, commandId: string, command: 'force-survivor' | 'reattach'): void {
   const { state } = turn;
-  const { record, resync, mode } = state;
+  const { record, resync, mode, peer } = state;
   // One above every claim that may have been granted and forgotten.
-  const epoch = record.epoch + 2;
+  const epoch = Math.max(record.epoch, peer?.introduction.record.epoch ?? 0) + 2;
   if (resync !== undefined)
-    turn.wish(
-      { kind: 'stop-resync' },
-      { kind: 'command', command: 'force-survivor', detail: 'the resync ends' },
-    );
+    turn.wish({ kind: 'stop-resync' }, { kind: 'command', command, detail: 'the resync ends' });
   turn.patch({
     mode: mode === 'syncTarget' ? 'fenced' : mode,
     resync: undefined,
@@ -112,12 +122,12 @@ function forceSurvivor(turn: Turn, commandId: string): void {
   takeSurvivorship(turn, { epoch, lineageId: turn.drawLineage(epoch) }, 'operator');
   turn.report('alarm', {
     kind: 'command',
-    command: 'force-survivor',
+    command,
     detail: `epoch ${String(epoch)} on a copy that was ${record.dataState}`,
   });
   turn.answer(
     commandId,
-    'force-survivor',
+    command,
     true,
     `serving alone in epoch ${String(epoch)} as soon as the record is written and the peer has stopped for certain`,
   );

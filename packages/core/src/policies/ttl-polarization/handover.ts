@@ -302,7 +302,7 @@ export function stopWithFailedLeg(turn: Turn): void {
   if (owned) {
     turn.report('alarm', {
       kind: 'no-survivor',
-      detail: 'the only whole copy has failed; repair the leg, or force the other copy',
+      detail: 'the only whole copy has failed; repair the leg, start the process again, and reattach it',
     });
   }
 }

@@ -19,10 +19,11 @@ export function ownLevel(state: PolarizationState): HealthLevel {
   return state.legFailure === undefined ? state.health.level : 'unhealthyHard';
 }
 
-/** The level that decides how long this node lets the other go first: a node that no host reaches is of less use. */
+/** The level that decides how long this node lets the other go first: a node that no host reaches, or that suspects itself, is of less use. */
 export function ladderLevel(state: PolarizationState): HealthLevel {
   const level = ownLevel(state);
-  return state.unreached.value && !atLeast(level, 'unhealthySoft') ? 'unhealthySoft' : level;
+  const isDoubtful = state.unreached.value || state.suspicion !== undefined;
+  return isDoubtful && !atLeast(level, 'unhealthySoft') ? 'unhealthySoft' : level;
 }
 
 /** Head start for the other node; undefined: never ask. A delay, not a veto: a sick node still wins if nobody else asks. */
@@ -37,6 +38,15 @@ export function healthDelayMs(level: HealthLevel, unhealthyDelayMs: DurationMs):
     case 'unhealthyHard':
       return undefined;
   }
+}
+
+/** Only the place on the ladder follows: a suspicion moves no host, and is no veto. */
+export function onPeersLostTogether(
+  turn: Turn,
+  { lost, of }: { readonly lost: number; readonly of: number },
+): void {
+  turn.patch({ suspicion: lost === 0 ? undefined : { lost, of } });
+  turn.report(lost === 0 ? 'info' : 'warning', { kind: 'peers-lost-together', lost, of });
 }
 
 /** Two opinions that must differ for a while before the new one counts: one bad sample changes nothing. */

@@ -20,5 +20,6 @@ export {
   type PolarizationStatus,
   type WinnerForecast,
 } from './selectors.js';
+export { explainLoss, explainWayOut, type MayLose, wayOut, type WayOut } from './way-out.js';
 export type { PolarizationState } from './state.js';
 export type * from './types.js';

@@ -1,6 +1,6 @@
 import { freshRound } from './alone.js';
 import { dropOwnLease, emptyLease, startLeases } from './lease.js';
-import { historyBehind, nextRecord } from './record.js';
+import { historyBehind, nextRecord, openFullResync } from './record.js';
 import type { Millis } from '../../kernel/time.js';
 import type { Operation, PolarizationState } from './state.js';
 import type { Turn } from './turn.js';
@@ -102,7 +102,7 @@ export function onPrepare(turn: Turn, prepare: Prepare): void {
     nextRecord(state, {
       owner: record.owner,
       prepared: { epoch, lineageId, sequencer },
-      ...(record.fullResync === undefined ? {} : { fullResync: record.fullResync }),
+      ...openFullResync(record),
     }),
     { kind: 'prepared', session: peer.session },
     { kind: 'prepared', epoch },

@@ -44,7 +44,7 @@ function goOn(turn: Turn, then: Continuation): void {
       startAsTarget(turn, then.session, then.full);
       break;
     case 'sync-source':
-      startAsSource(turn, then.session, then.full);
+      startAsSource(turn, then);
       break;
     case 'prepared':
       onPreparedDurably(turn, then.session);

@@ -33,6 +33,7 @@ export type Because =
   | { readonly kind: 'health'; readonly level: HealthLevel; readonly initiators: number }
   | { readonly kind: 'mode'; readonly mode: Mode; readonly epoch: number }
   | { readonly kind: 'unreached'; readonly value: boolean; readonly afterMs: DurationMs }
+  | { readonly kind: 'peers-lost-together'; readonly lost: number; readonly of: number }
   | { readonly kind: 'peer-lost'; readonly cause: LossCause; readonly detail: string; readonly epoch: number }
   | { readonly kind: 'resumed'; readonly epoch: number; readonly afterMs: DurationMs }
   | {
@@ -189,6 +190,10 @@ const say = explainWith<Because>({
     it.value
       ? `no initiator has reached this node for ${ms(it.afterMs)} while the peer has some, so it lets the peer go first`
       : `initiators reach this node again for ${ms(it.afterMs)}`,
+  'peers-lost-together': (it) =>
+    it.lost === 0
+      ? 'the peers of this process are not lost together any more'
+      : `${it.lost} of the ${it.of} peers of this process were lost at once, so the fault is likelier here, and it lets the peer go first`,
   'peer-refused': (it) => `the peer does not fit: ${it.detail}`,
   'sync-propose': (it) =>
     `the peer is asked to be the target of a ${it.full ? 'full' : 'partial'} resync in epoch ${it.epoch}: ${it.why}`,

@@ -59,9 +59,9 @@ export type RecordChange = Partial<Omit<NodeRecord, 'version' | 'groupId' | 'nod
   readonly owner: NodeId | undefined;
 };
 
-/** The next record: what is agreed for one step only (`prepared`, `fullResync`) does not carry over by itself. */
+/** The next record: what is agreed for one step only (`prepared`, the full resync) does not carry over by itself. */
 export function nextRecord(state: PolarizationState, change: RecordChange): NodeRecord {
-  const { prepared: _prepared, fullResync: _full, owner: _owner, ...kept } = state.record;
+  const { prepared: _prepared, fullResync: _full, fullCopyId: _copy, owner: _owner, ...kept } = state.record;
   const { owner, ...changes } = change;
   const { incarnation } = state.witness;
   return {
@@ -71,6 +71,15 @@ export function nextRecord(state: PolarizationState, change: RecordChange): Node
     ...(incarnation === undefined ? {} : { witnessIncarnation: incarnation }),
     ...changes,
     ...(owner === undefined ? {} : { owner }),
+  };
+}
+
+/** A full resync that was agreed on and is not complete, as the next record has to say it again. */
+export function openFullResync(record: NodeRecord): Pick<NodeRecord, 'fullResync' | 'fullCopyId'> {
+  const { fullResync, fullCopyId } = record;
+  return {
+    ...(fullResync === undefined ? {} : { fullResync }),
+    ...(fullCopyId === undefined ? {} : { fullCopyId }),
   };
 }
 

@@ -3,7 +3,7 @@ import { introduce } from './introduce.js';
 import { reconcile, type Meeting } from './meet.js';
 import { matches } from './mirror.js';
 import { historyBehind, nextRecord, ownedBySelf } from './record.js';
-import type { PolarizationState } from './state.js';
+import type { PeerView, PolarizationState } from './state.js';
 import type { Turn } from './turn.js';
 import type { NodeRecord, PolarizationMessage } from './types.js';
 
@@ -18,9 +18,16 @@ export function propose(turn: Turn, meeting: Extract<Meeting, { kind: 'source' }
   const { epoch, full } = meeting;
   const lineageId = meeting.lineage === 'keep' ? record.lineageId : turn.drawLineage(epoch);
   const because = { kind: 'sync-propose', epoch, full, why: meeting.why } as const;
-  turn.begin({ kind: 'proposing', session: peer.session, epoch, lineageId, full, since: turn.at });
-  turn.send({ kind: 'sync-propose', epoch, lineageId, full }, because);
+  const proposal = { epoch, lineageId, full, ...(full ? { copyId: fullCopyOf(turn, peer, epoch) } : {}) };
+  turn.begin({ kind: 'proposing', session: peer.session, ...proposal, since: turn.at });
+  turn.send({ kind: 'sync-propose', ...proposal }, because);
   turn.report('info', because);
+}
+
+/** The full copy that the other is in the middle of, else a new one. A name is never used for two beginnings. */
+function fullCopyOf(turn: Turn, peer: PeerView, epoch: number): string {
+  const { fullResync, fullCopyId } = peer.introduction.record;
+  return fullResync === true && fullCopyId !== undefined ? fullCopyId : turn.drawLineage(epoch);
 }
 
 /** Target to be: consents by writing down that the other goes on, and only then says so. */
@@ -28,7 +35,7 @@ export function onPropose(turn: Turn, proposal: Propose): void {
   const { state } = turn;
   const { peer } = state;
   if (peer === undefined) return;
-  const { epoch, lineageId, full } = proposal;
+  const { epoch, lineageId, full, copyId } = proposal;
   const detail = whyNot(state, epoch);
   if (detail !== undefined) {
     turn.send({ kind: 'sync-refuse', epoch, lineageId, detail }, { kind: 'sync-refuse', epoch, detail });
@@ -44,6 +51,7 @@ export function onPropose(turn: Turn, proposal: Propose): void {
     dataState: 'inconsistent',
     history: historyBehind(peer.introduction.record, lineageId),
     ...(full ? { fullResync: true } : {}),
+    ...(full && copyId !== undefined ? { fullCopyId: copyId } : {}),
   });
   turn.patch({ operation: undefined });
   turn.save(
@@ -74,7 +82,7 @@ export function onAccept(turn: Turn, accept: Accept): void {
   const { operation, peer, self } = state;
   if (operation?.kind !== 'proposing' || !matches(operation, accept) || peer === undefined) return;
   if (state.saving !== undefined || state.claim?.call === 'promote' || state.legFailure !== undefined) return;
-  const { epoch, lineageId, full, session } = operation;
+  const { epoch, lineageId, full, copyId, session } = operation;
   const { introduction } = peer;
   turn.patch({
     operation: undefined,
@@ -99,7 +107,7 @@ export function onAccept(turn: Turn, accept: Accept): void {
       dataState: 'upToDate',
       history: historyBehind(state.record, lineageId),
     }),
-    { kind: 'sync-source', session, full },
+    { kind: 'sync-source', session, full, ...(copyId === undefined ? {} : { copyId }) },
     { kind: 'sync-start', epoch, full, source: self.nodeId },
   );
 }
@@ -129,7 +137,8 @@ export function onRefuse(turn: Turn, refusal: Refuse): void {
 }
 
 /** The record that makes this node the source is durable. */
-export function startAsSource(turn: Turn, session: number, full: boolean): void {
+export function startAsSource(turn: Turn, start: Omit<ResyncStart, 'side'>): void {
+  const { session, full } = start;
   const { state } = turn;
   const { record, self } = state;
   turn.patch({ asked: undefined, entitledBy: state.entitledBy ?? 'peer-fenced', claim: undefined });
@@ -137,7 +146,7 @@ export function startAsSource(turn: Turn, session: number, full: boolean): void 
   const because = { kind: 'sync-start', epoch: record.epoch, full, source: self.nodeId } as const;
   turn.patch({ mode: 'syncSource' });
   turn.setGate(because, true);
-  startResync(turn, 'source', session, full);
+  startResync(turn, { ...start, side: 'source' });
   turn.report('info', because);
 }
 
@@ -156,16 +165,30 @@ export function startAsTarget(turn: Turn, session: number, full: boolean): void 
   });
   turn.setGate(because, true);
   if (!isHere) return;
-  startResync(turn, 'target', session, full);
+  startResync(turn, { side: 'target', session, full });
   turn.send({ kind: 'sync-accept', epoch: record.epoch, lineageId: record.lineageId }, because);
   turn.report('info', because);
 }
 
-function startResync(turn: Turn, side: 'source' | 'target', session: number, full: boolean): void {
+interface ResyncStart {
+  readonly side: 'source' | 'target';
+  readonly session: number;
+  readonly full: boolean;
+  readonly copyId?: string;
+}
+
+function startResync(turn: Turn, { side, session, full, copyId }: ResyncStart): void {
   const { epoch } = turn.state.record;
   const source = side === 'source' ? turn.state.self.nodeId : turn.state.self.peerId;
   const effect = turn.wish(
-    { kind: 'start-resync', side, session, full, epoch },
+    {
+      kind: 'start-resync',
+      side,
+      session,
+      full,
+      epoch,
+      ...(copyId === undefined ? {} : { copyId }),
+    },
     { kind: 'sync-start', epoch, full, source },
   );
   turn.patch({ resync: { effect, session, side, full } });

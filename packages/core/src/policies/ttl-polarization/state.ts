@@ -88,7 +88,12 @@ export type Continuation =
       readonly commandId?: string;
     }
   | { readonly kind: 'sync-target'; readonly session: number; readonly full: boolean }
-  | { readonly kind: 'sync-source'; readonly session: number; readonly full: boolean }
+  | {
+      readonly kind: 'sync-source';
+      readonly session: number;
+      readonly full: boolean;
+      readonly copyId?: string;
+    }
   | { readonly kind: 'prepared'; readonly session: number }
   | { readonly kind: 'mirrored'; readonly session: number; readonly side: 'source' | 'target' }
   | { readonly kind: 'member' }
@@ -115,6 +120,7 @@ export type Operation =
       readonly epoch: number;
       readonly lineageId: string;
       readonly full: boolean;
+      readonly copyId?: string;
       readonly since: Millis;
     }
   /** Asked the target to mirror; still serving as the source. */
@@ -229,6 +235,8 @@ export interface PolarizationState {
   readonly initiators: number;
   /** No initiator comes here while the peer has some: confirmed, and since when the present opposite has been seen. */
   readonly unreached: { readonly value: boolean; readonly changingSince?: Millis | undefined };
+  /** So many peers of this process were lost at once that this node suspects itself. */
+  readonly suspicion?: { readonly lost: number; readonly of: number } | undefined;
   readonly healthToldAt?: Millis | undefined;
   readonly lastSession: number;
   readonly peer?: PeerView | undefined;

@@ -2,14 +2,14 @@ import type { Policy, Step } from '../../kernel/policy.js';
 import { requireVersionOne } from '../../kernel/version.js';
 import { onCommand } from './commands.js';
 import { fenceForPeer } from './handover.js';
-import { tellHealth } from './health.js';
+import { onPeersLostTogether, tellHealth } from './health.js';
 import { invariants } from './invariants.js';
 import { onConnected, onEvidence, onSessionLost, onStalled } from './loss.js';
 import { commitMirror, onCaughtUp } from './mirror.js';
 import type { PolarizationOptions } from './options.js';
 import { onPersistFailed, onPersisted } from './persisted.js';
 import { explain } from './reasons.js';
-import { nextRecord } from './record.js';
+import { nextRecord, openFullResync } from './record.js';
 import { boot, initialState } from './start.js';
 import type { PolarizationState } from './state.js';
 import { ignores } from './table.js';
@@ -62,12 +62,14 @@ function handle(turn: Turn, event: PolarizationEvent): void {
       break;
     }
     case 'health-changed': {
-      const isSame = event.level === turn.state.health.level;
-      const since = isSame ? turn.state.health.since : turn.at;
+      const since = event.level === turn.state.health.level ? turn.state.health.since : turn.at;
       turn.patch({ health: { level: event.level, reasons: event.reasons, since } });
       tellHealth(turn);
       break;
     }
+    case 'peers-lost-together':
+      onPeersLostTogether(turn, event);
+      break;
     case 'initiators-changed':
       turn.patch({ initiators: event.initiators });
       tellHealth(turn);
@@ -129,10 +131,10 @@ function onDrained(turn: Turn, effect: string): void {
 
 /** An orderly stop changes nothing but the word that it was orderly. */
 function carried(state: PolarizationState) {
-  const { prepared, fullResync } = state.record;
+  const { prepared } = state.record;
   return {
     ...(prepared === undefined ? {} : { prepared }),
-    ...(fullResync === undefined ? {} : { fullResync }),
+    ...openFullResync(state.record),
   };
 }
 

@@ -94,6 +94,7 @@ export const table: Readonly<Record<EventName, readonly Row[]>> = {
     'changes the place on the ladder and is told to the peer; mirrored and sick for long enough: handover',
   ),
   'initiators-changed': everywhere('is told to the peer; decides who counts as unreached by hosts'),
+  'peers-lost-together': everywhere('changes the place on the ladder: this node lets its peer go first'),
   persisted: everywhere(
     'what the record says becomes true: the mode changes, the gate opens, the message goes out',
   ),
@@ -218,6 +219,13 @@ export const table: Readonly<Record<EventName, readonly Row[]>> = {
       modes: except('unknown', 'suspended', 'arbitrating', 'fenced', 'syncTarget'),
       does: 'refuses: this node serves, or waits for another word',
     },
+  ],
+  'command reattach': [
+    {
+      modes: ['unknown', 'fenced'],
+      does: 'the newest copy serves alone, as by force; any other is refused',
+    },
+    { modes: except('unknown', 'fenced'), does: 'refuses: this copy has not stopped' },
   ],
   'command resolve-split-brain': [
     { modes: ['splitBrain'], does: 'the victim closes and waits to be copied to in full' },

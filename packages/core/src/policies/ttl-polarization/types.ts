@@ -65,6 +65,8 @@ export interface NodeRecord {
   readonly clean: boolean;
   /** A resync that must copy everything was agreed on and has not been completed. */
   readonly fullResync?: true;
+  /** With `fullResync`: which full copy it is. The source knows by this name how far it has come, and goes on there. */
+  readonly fullCopyId?: string;
 }
 
 /** What a node says of itself when the two meet. */
@@ -121,6 +123,8 @@ export type PolarizationMessage =
       readonly epoch: number;
       readonly lineageId: string;
       readonly full: boolean;
+      /** With `full`: the copy that begins, or that goes on where it was interrupted. */
+      readonly copyId?: string;
     }
   | { readonly kind: 'sync-accept'; readonly epoch: number; readonly lineageId: string }
   | {
@@ -141,6 +145,8 @@ export type PolarizationMessage =
 export type OperatorCommand =
   /** Serve here although nobody else agreed. Refused unless `expectedEpoch` is the record's and the loss is accepted in so many words. */
   | { readonly kind: 'force-survivor'; readonly expectedEpoch: number; readonly acknowledgeDataLoss: true }
+  /** Serve the newest copy again after its leg had failed. Refused for any other copy; may cost what was not flushed then. */
+  | { readonly kind: 'reattach'; readonly expectedEpoch: number; readonly acknowledgeUnflushedLoss: true }
   /** This node's copy gives way: it becomes the target of the other one. */
   | { readonly kind: 'resolve-split-brain'; readonly victim: NodeId }
   | { readonly kind: 'pause' }
@@ -164,6 +170,8 @@ export type PolarizationFact =
   | { readonly kind: 'leg-failed'; readonly operation: 'read' | 'write' | 'flush'; readonly detail: string }
   | { readonly kind: 'health-changed'; readonly level: HealthLevel; readonly reasons: readonly string[] }
   | { readonly kind: 'initiators-changed'; readonly initiators: number }
+  /** This process has lost `lost` of its `of` peers at once: the fault is likelier here. `lost` 0: that is over. */
+  | { readonly kind: 'peers-lost-together'; readonly lost: number; readonly of: number }
   /** Result of `persist`. */
   | { readonly kind: 'persisted'; readonly effect: EffectId }
   | { readonly kind: 'persist-failed'; readonly effect: EffectId; readonly detail: string }
@@ -226,7 +234,8 @@ export type PolarizationEffect =
   | Effect<'drain', { readonly flush: boolean }>
   /**
    * Source: collect both activity logs and the dirty map (or everything, when `full`), copy beside host writes, answer
-   * `resync-caught-up`. Target: take what comes. `session` is the peer session that it lives and dies with.
+   * `resync-caught-up`. Target: take what comes. `session` is the peer session that it lives and dies with. A full one whose
+   * `copyId` the source's metadata holds goes on where it was.
    */
   | Effect<
       'start-resync',
@@ -234,6 +243,7 @@ export type PolarizationEffect =
         readonly side: 'source' | 'target';
         readonly session: number;
         readonly full: boolean;
+        readonly copyId?: string;
         readonly epoch: number;
       }
     >
