@@ -8,7 +8,7 @@ import { SurvivorWatch } from './survivor-watch.js';
 import { WitnessSite } from './witness-site.js';
 
 /** Modes in which a node's copy may be the one that has to go on. */
-const following = new Set(['mirrored', 'suspended', 'arbitrating', 'standalone', 'syncSource']);
+const following = new Set(['mirrored', 'suspended', 'arbitrating', 'standalone', 'syncSource', 'unknown']);
 
 /** Two saves, and the way there and back, fit into the time for which a node of the profile waits. */
 const witnessSaveMaxMs = 8;

@@ -83,16 +83,12 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
         this.emit(event);
       },
     });
-    this.keeper = new LogKeeper(
-      legs,
-      clock,
-      tuning.activityLogIdleMs,
-      tuning.legTimeoutMs,
-      (error) => {
-        this.dataPath.fact({ kind: 'leg-failed', operation: 'flush', detail: messageOf(error) });
-      },
-      () => this.dataPath.mayForgetExtents(),
-    );
+    const { activityLogIdleMs, legTimeoutMs } = tuning;
+    const legFailed = (error: unknown): void => {
+      this.dataPath.fact({ kind: 'leg-failed', operation: 'flush', detail: messageOf(error) });
+    };
+    const mayForget = (): Promise<boolean> => this.dataPath.mayForgetExtents();
+    this.keeper = new LogKeeper(legs, clock, activityLogIdleMs, legTimeoutMs, legFailed, mayForget);
     this.driver = createDriver({
       policy: ttlPolarization,
       options: policyOptions,

@@ -25,8 +25,8 @@ export class Operation {
   forwardId = 0;
   /** Which life of the other node gave that number: the next one counts from the beginning. */
   forwardBootId: string | undefined;
-  /** A repeat that others have outrun: `data` is not what its host sent, so the peer cannot take it from a forward. */
-  isOutrun = false;
+  /** A repeat that others have outrun: what its leg gets instead of `data`, so the peer cannot take it from a forward. */
+  outrun: Uint8Array | undefined;
   /** Peer session in which it was last sent. */
   sentSession = 0;
 
@@ -35,7 +35,7 @@ export class Operation {
     readonly offsetBytes: number,
     readonly lengthBytes: number,
     /** Undefined: zeros. Not written to until the operation has ended. */
-    public data: Uint8Array | undefined,
+    readonly data: Uint8Array | undefined,
     readonly forceUnitAccess: boolean,
     readonly mayTrim: boolean,
     readonly origin: OriginStamp | undefined,
@@ -43,6 +43,11 @@ export class Operation {
     readonly source: object | undefined,
     readonly settled: (error: HoldfastError | undefined) => void,
   ) {}
+
+  /** What legs get; undefined: zeros. */
+  get bytes(): Uint8Array | undefined {
+    return this.outrun ?? this.data;
+  }
 
   private users = 0;
   private whenFree: (() => void) | undefined;

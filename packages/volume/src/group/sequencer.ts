@@ -76,6 +76,8 @@ export class Sequencer {
     if (gate.host !== 'open' || gate.sequencer !== nodeId || this.context.isDraining) {
       this.unlock(operation);
       if (operation.origin !== undefined) this.context.origins.dropped(operation.origin);
+      // Others may write there before it has its range again.
+      operation.outrun = undefined;
       operation.state = 'held';
       this.holdBack(operation);
       return;
@@ -94,12 +96,11 @@ export class Sequencer {
       });
       return true;
     }
-    if (origin === undefined || operation.isOutrun) return false;
+    if (origin === undefined || operation.outrun !== undefined) return false;
     if (!repeats.isOutrun(origin, leg, offsetBytes, lengthBytes)) return false;
     repeats.outrunBytes(leg, offsetBytes, lengthBytes, operation.data).then(
       (bytes) => {
-        operation.data = bytes;
-        operation.isOutrun = true;
+        operation.outrun = bytes;
         this.locked(operation);
       },
       (error: unknown) => {
@@ -148,10 +149,10 @@ export class Sequencer {
   }
 
   private writeOwn(operation: Operation): void {
-    const { leg, offsetBytes, lengthBytes, data, forceUnitAccess, mayTrim } = operation;
+    const { leg, offsetBytes, lengthBytes, bytes, forceUnitAccess, mayTrim } = operation;
     // A lone write waits for the peer longer than for the own leg, whose answer would only wake this loop once more.
     const unhurried = !operation.peerDone && this.outstanding.size === 1;
-    leg.write(offsetBytes, lengthBytes, data, forceUnitAccess, mayTrim, unhurried).then(
+    leg.write(offsetBytes, lengthBytes, bytes, forceUnitAccess, mayTrim, unhurried).then(
       () => {
         operation.ownDone = true;
         this.tryEnd(operation);
@@ -182,8 +183,8 @@ export class Sequencer {
     operation.sentSession = peer.session;
     this.news.tell();
     const forwarded =
-      operation.forwardId !== 0 && operation.forwardBootId === peer.bootId && !operation.isOutrun;
-    const { origin, data } = operation;
+      operation.forwardId !== 0 && operation.forwardBootId === peer.bootId && operation.outrun === undefined;
+    const { origin, bytes: data } = operation;
     const type = forwarded
       ? frameTypes.replicateForwarded
       : data === undefined
