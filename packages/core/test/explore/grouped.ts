@@ -244,12 +244,16 @@ function laterGroup(state: PolarizationState, elapsedMs: number): PolarizationSt
   const moved = later(state, elapsedMs);
   if (!isGrouped(moved)) return moved;
   const move = (at: number): number => Math.max(oldest, Math.round((at - elapsedMs) * 10_000) / 10_000);
-  return { ...moved, group: changedRest(moved.group, isTime, move) } as Grouped;
+  const rest: Pick<Grouped, 'group'> = { group: changedRest(moved.group, isTime, move) };
+  return { ...moved, ...rest };
 }
 
 function beforeGroupSession(state: PolarizationState): PolarizationState {
   const counted = beforeSession(state);
   if (!isGrouped(counted)) return counted;
   const down = (session: number): number => Math.min(sessionNow - 1, Math.max(0, session - 1));
-  return { ...counted, group: changedRest(counted.group, (key) => key === 'session', down) } as Grouped;
+  const rest: Pick<Grouped, 'group'> = {
+    group: changedRest(counted.group, (key) => key === 'session', down),
+  };
+  return { ...counted, ...rest };
 }

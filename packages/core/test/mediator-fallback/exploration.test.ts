@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { explore, nothing, type Budget } from './explore.js';
+import { explore, nothing, walk, type Budget } from './explore.js';
 import * as mutants from './mutants.js';
 
 const plans: readonly [string, Partial<Budget>, number][] = [
@@ -13,7 +13,25 @@ const plans: readonly [string, Partial<Budget>, number][] = [
     { prefers: 1, timeouts: 1, drops: 1 },
     120,
   ],
+  ['preference that moves to and fro, and a proposal that times out', { prefers: 2, timeouts: 1 }, 5_000],
+  ['preference that moves to and fro, and a crash', { prefers: 2, crashes: 1 }, 5_000],
 ];
+
+/** b takes the promise of version 2 for its own while it is preferred; a, which has taken it back, refuses; b has promised version 3. */
+const lateRefusal = [
+  ['a proposes version 2, and b begins to write it down', 'result a', 'result a', 'deliver b'],
+  ['a waits too long, takes it back, and b hears so while it writes', 'expire a', 'result a', 'deliver b'],
+  ['a proposes version 3', 'result a'],
+  [
+    'b is preferred, has version 2 on its disk and finishes it; a refuses',
+    'prefer x',
+    'result b',
+    'deliver a',
+  ],
+  ['a is preferred again, and b promises version 3', 'prefer x', 'deliver b', 'result b'],
+  ['a agrees on it; meanwhile the refusal of version 2 arrives at b', 'deliver a', 'deliver b', 'result a'],
+  ['b writes that it has taken its promise back', 'result b'],
+].flatMap(([, ...choices]) => choices);
 
 describe('every order of an agreement, to the end', () => {
   for (const [title, budget, atLeast] of plans) {
@@ -21,11 +39,20 @@ describe('every order of an agreement, to the end', () => {
       const found = explore({ ...nothing, ...budget });
       await annotate(`${String(found.states)} states, depth ${String(found.depth)}`);
       expect(found.broken).toBeUndefined();
+      expect(found.way).toBeUndefined();
       expect(found.splits).toBe(0);
       expect(found.states).toBeGreaterThanOrEqual(atLeast);
       expect(found.switching).toBeGreaterThan(found.states / 3);
     }, 60_000);
   }
+});
+
+test('a refusal that comes late takes back no later promise', () => {
+  const { splits, left, disks } = walk({ ...nothing, prefers: 2, timeouts: 1 }, lateRefusal);
+  expect(splits).toBe(false);
+  expect(left).toEqual(['result b']);
+  expect(disks['a']?.current).toEqual({ version: 3, model: { kind: 'preElected', node: 'a' } });
+  expect(disks['b']?.pending).toEqual(disks['a']?.current);
 });
 
 describe('a guard that is taken out is missed', () => {

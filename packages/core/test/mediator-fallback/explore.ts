@@ -51,6 +51,8 @@ export interface Exploration {
   /** States in which two sides could both go on, if the link were cut there. */
   readonly splits: number;
   readonly broken: string | undefined;
+  /** What led to the first of them, choice by choice. */
+  readonly way: readonly string[] | undefined;
   /** How many of the states have a promise under way. */
   readonly switching: number;
 }
@@ -62,27 +64,30 @@ export interface ExploreOptions {
   readonly models?: (record: MediatorFallbackRecord) => readonly FaultResponseModel[];
 }
 
+function settingOf({ policy }: ExploreOptions): WorldSetting {
+  return { ...playing, policy: policy ?? mediatorFallback, timing: exploringTiming, log: () => undefined };
+}
+
 /** Every order of messages, losses, crashes and changes of mind, to the end. */
 export function explore(budget: Budget, options: ExploreOptions = {}): Exploration {
-  const setting: WorldSetting = {
-    ...playing,
-    policy: options.policy ?? mediatorFallback,
-    timing: exploringTiming,
-    log: () => undefined,
-  };
+  const setting = settingOf(options);
   const first = settleFirst(setting, budget);
   const entries = [{ place: first, depth: 0, from: -1, choice: '' }];
   const known = new Set([textOf(first)]);
   let splits = 0;
   let switching = 0;
   let broken: string | undefined;
+  let way: readonly string[] | undefined;
   const limit = options.limit ?? 60_000;
-  for (let index = 0; index < entries.length && broken === undefined; index += 1) {
+  for (let index = 0; index < entries.length; index += 1) {
     const entry = entries[index]!;
     const records = Object.values(entry.place.world.members).map(({ disk }) => disk);
     if (records.some(({ pending }) => pending !== undefined)) switching += 1;
-    if (bothCanGoOn(records, options.models ?? fallbackModels)) splits += 1;
-    broken = brokenRule(entry.place);
+    if (bothCanGoOn(records, options.models ?? fallbackModels)) {
+      splits += 1;
+      way ??= wayTo(entries, index);
+    }
+    broken ??= brokenRule(entry.place);
     for (const choice of choicesOf(entry.place)) {
       const place = applyTo(entry.place, choice, setting);
       const text = textOf(place);
@@ -92,7 +97,13 @@ export function explore(budget: Budget, options: ExploreOptions = {}): Explorati
     }
     if (entries.length > limit) throw new Error(`more than ${String(limit)} states`);
   }
-  return { states: entries.length, depth: entries.at(-1)?.depth ?? 0, splits, broken, switching };
+  return { states: entries.length, depth: entries.at(-1)?.depth ?? 0, splits, broken, way, switching };
+}
+
+function wayTo(entries: readonly { readonly from: number; readonly choice: string }[], index: number) {
+  const way: string[] = [];
+  for (let at = index; at > 0; at = entries[at]!.from) way.unshift(entries[at]!.choice);
+  return way;
 }
 
 /** The link is cut: can each of the two, alone, satisfy all it needs, whatever mediators answer and in whatever order? */
@@ -264,4 +275,33 @@ function applyTo(place: Place, choice: string, setting: WorldSetting): Place {
     default:
       return after({ ...spend('prefers'), preference: place.preference === 'a' ? 'b' : 'a' });
   }
+}
+
+export interface Walk {
+  readonly splits: boolean;
+  /** What was no choice any more when its turn came, and everything after it. */
+  readonly left: readonly string[];
+  /** What the disks hold in the end. */
+  readonly disks: Readonly<Record<string, MediatorFallbackRecord>>;
+}
+
+/** One of these orders, choice by choice. `result a` is whatever a waits for first. */
+export function walk(budget: Budget, way: readonly string[], options: ExploreOptions = {}): Walk {
+  const setting = settingOf(options);
+  let place = settleFirst(setting, budget);
+  let splits = false;
+  let count = 0;
+  const disks = (): MediatorFallbackRecord[] => Object.values(place.world.members).map(({ disk }) => disk);
+  for (const wish of way) {
+    const choice = choicesOf(place).find((one) => one === wish || one.startsWith(`${wish} `));
+    if (choice === undefined) break;
+    place = applyTo(place, choice, setting);
+    splits ||= bothCanGoOn(disks(), options.models ?? fallbackModels);
+    count += 1;
+  }
+  return {
+    splits,
+    left: way.slice(count),
+    disks: Object.fromEntries(disks().map((disk) => [disk.nodeId, disk])),
+  };
 }

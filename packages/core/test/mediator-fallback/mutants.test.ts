@@ -21,6 +21,7 @@ const plans: readonly Partial<Budget>[] = [
   { prefers: 1, timeouts: 1 },
   { crashes: 1, timeouts: 1, drops: 1 },
   { prefers: 1, timeouts: 1, drops: 1 },
+  { prefers: 2, timeouts: 1 },
 ];
 
 /** What the layer finds with this policy; undefined when it finds nothing. */

@@ -86,6 +86,13 @@ export const sourceMutants: readonly FallbackMutant[] = [
     by: 'exploration',
   },
   {
+    name: 'a proposal ends with its promise: a late refusal takes back no later one',
+    file: 'persisted.ts',
+    find: 'if (proposal !== undefined && proposal.version !== record.pending?.version)',
+    replace: 'if (proposal !== undefined && turn.at < 0)',
+    by: 'exploration',
+  },
+  {
     name: "a denial from an earlier generation than one's own is no word about the others",
     file: 'fault.ts',
     find: "answer.kind === 'denied' && answer.generation > record.partition.generation",

@@ -34,6 +34,12 @@ export const invariants: readonly Invariant<MediatorFallbackState>[] = [
   cheap('nobody proposes in a fault', ({ fault, proposal }) =>
     fault !== undefined && proposal !== undefined ? `version ${String(proposal.version)}` : undefined,
   ),
+  cheap('nobody proposes what it has not promised', ({ proposal, record, saving }) =>
+    proposal !== undefined &&
+    ![record, saving?.record].some((one) => one?.pending?.version === proposal.version)
+      ? `version ${String(proposal.version)}, promised ${String(record.pending?.version ?? 'nothing')}`
+      : undefined,
+  ),
   {
     name: 'the state is plain JSON',
     cost: 'costly',

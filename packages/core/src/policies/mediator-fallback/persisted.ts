@@ -18,6 +18,17 @@ export function onPersisted(turn: Turn, effect: EffectId): void {
   turn.patch({ record, saving: undefined });
   onStanding(turn, before, record, because);
   onModel(turn, before, record);
+  endOvertaken(turn);
+}
+
+/**
+ * A proposal ends with its promise. Once the disk holds a later one, or none, a late refusal of the old one would take back the later
+ * one, which others may have agreed on; and a coordinator that waits for the old one would never propose again.
+ */
+function endOvertaken(turn: Turn): void {
+  const { proposal, record } = turn.state;
+  if (proposal !== undefined && proposal.version !== record.pending?.version)
+    turn.patch({ proposal: undefined });
 }
 
 function onStanding(
