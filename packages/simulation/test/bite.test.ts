@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { MemoryDisk, MemoryNetwork } from '@holdfast/testkit';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Origins } from '../../volume/src/order/origins.js';
+import { RepeatMemory } from '../../volume/src/order/repeat-memory.js';
 import { drawPlan, parseReplay, type Plan, simulate } from '../src/index.js';
 
 afterEach(() => {
@@ -76,6 +77,8 @@ describe('the simulation misses', { timeout: 60_000 }, () => {
   it('a node that forgets which of the writes that it gave up stand on its leg', async () => {
     const file = fileURLToPath(new URL('replays/repeat-of-a-write-that-was-given-up.json', import.meta.url));
     const { plan, rule } = parseReplay(readFileSync(file, 'utf8'), file);
+    // Nor does the newer write wait for a note, which would bring it behind the repeat here.
+    vi.spyOn(RepeatMemory.prototype, 'isInTheWay').mockReturnValue(false);
     vi.spyOn(Origins.prototype, 'appliedHere').mockImplementation(function (this: Origins, stamp) {
       this.dropped(stamp);
     });

@@ -251,7 +251,7 @@ export class DataPath implements HostSide, DataPathContext {
     this.settleLogs(gate);
     // Until now the other node would have remembered for this one. While it is only silent, this begins all the same.
     const isWhole = gate.legs === 'both' && gate.host === 'open';
-    if (!isWhole && gate.host !== 'closed' && this.repeats.hasUnnoted) void this.repeats.note();
+    if (!isWhole && gate.host !== 'closed') this.repeats.otherMayBeGone();
     const toOrder = this.follower.gateChanged(session);
     this.sequencer.gateChanged(session);
     this.flusher.gateChanged(sessionChanged);

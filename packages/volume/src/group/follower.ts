@@ -144,6 +144,7 @@ export class Follower {
       forwarded?.data ?? (request.type === frameTypes.replicateWrite ? request.payload : undefined);
     const stamp = this.stampOf(request);
     this.applying.add(request.id);
+    this.context.repeats.begins(leg, request.offsetBytes, request.lengthBytes);
     if (stamp !== undefined) this.context.origins.follow(stamp);
     forwarded?.use();
     if (forwarded !== undefined) forwarded.sequence = request.id;

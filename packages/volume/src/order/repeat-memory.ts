@@ -32,6 +32,8 @@ export class RepeatMemory {
   private readonly unnoted: UnconfirmedWrites[];
   /** Being noted. */
   private leaving: UnconfirmedWrites[];
+  /** Not noted, and written over while the other node would still have remembered. */
+  private readonly covered: UnconfirmedWrites[];
   private doubtful: DoubtfulExtents[];
   private running: Promise<boolean> | undefined;
   private following: Promise<boolean> | undefined;
@@ -45,6 +47,7 @@ export class RepeatMemory {
     const { legs } = options;
     this.unnoted = legs.map(() => new UnconfirmedWrites());
     this.leaving = legs.map(() => new UnconfirmedWrites());
+    this.covered = legs.map(() => new UnconfirmedWrites());
     this.doubtful = legs.map(
       ({ log, label }) =>
         new DoubtfulExtents(label.activityLogExtentBytes, log.lost ? undefined : new Set(log.extents())),
@@ -78,6 +81,14 @@ export class RepeatMemory {
     return [...this.unnoted, ...this.leaving].some((writes) => !writes.isEmpty);
   }
 
+  /**
+   * The other node is silent or gone, and will not remember any more. Only what was written over already has to be noted now: a flush at this moment
+   * competes with the record that makes this node the survivor.
+   */
+  otherMayBeGone(): void {
+    if (this.covered.some((writes) => !writes.isEmpty)) void this.note();
+  }
+
   /** True when all that was carried out before this call is noted. False after a while: it could not be, ask again. */
   note(): Promise<boolean> {
     if (this.following !== undefined) return this.following;
@@ -96,10 +107,13 @@ export class RepeatMemory {
 
   private begin(): Promise<boolean> {
     this.leaving = this.unnoted.map((writes) => writes.takeAll());
+    const covered = this.covered.map((writes) => writes.takeAll());
     this.running = this.write(this.options.origins.snapshot(), this.copies).then((isNoted) => {
       this.running = undefined;
       if (!isNoted) this.leaving.forEach((writes, index) => this.unnoted[index]?.putBack(writes));
       for (const writes of this.leaving) writes.clear();
+      if (isNoted) for (const writes of covered) writes.clear();
+      else covered.forEach((writes, index) => this.covered[index]?.putBack(writes));
       return isNoted;
     });
     return this.running;
@@ -129,6 +143,9 @@ export class RepeatMemory {
 
   /** A write to this range begins. */
   begins(leg: Leg, offsetBytes: number, lengthBytes: number): void {
+    const covered = this.covered[leg.index];
+    if (covered !== undefined)
+      this.unnoted[leg.index]?.copyOverlapping(offsetBytes, offsetBytes + lengthBytes, covered);
     this.doubtful[leg.index]?.mark(offsetBytes, lengthBytes);
   }
 
@@ -160,7 +177,7 @@ export class RepeatMemory {
     const { legs, origins, save } = this.options;
     this.copies += 1;
     origins.restore({ version: 1, initiators: [] });
-    for (const writes of [...this.unnoted, ...this.leaving]) writes.clear();
+    for (const writes of [...this.unnoted, ...this.leaving, ...this.covered]) writes.clear();
     this.doubtful = legs.map(({ label }) => DoubtfulExtents.none(label.activityLogExtentBytes));
     if (!this.hasNotes) return;
     this.hasNotes = false;

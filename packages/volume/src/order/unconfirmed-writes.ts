@@ -27,6 +27,13 @@ export class UnconfirmedWrites {
     return this.writes.some((write) => write.from < end && from < write.end && isUnconfirmed(write));
   }
 
+  /** Those that overlap the range are in `into` as well from now on. */
+  copyOverlapping(from: number, end: number, into: UnconfirmedWrites): void {
+    for (const write of this.writes)
+      if (write.from < end && from < write.end && isUnconfirmed(write))
+        into.add(write.from, write.end, write.operation, write.done);
+  }
+
   get isEmpty(): boolean {
     return !this.writes.some(isUnconfirmed);
   }
