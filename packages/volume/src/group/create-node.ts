@@ -36,7 +36,7 @@ export async function createNode(options: NodeOptions): Promise<VolumeNode> {
   checkTuning(options.nodeId, tuning);
   const { groupId, nodeId, store } = options;
   const found = await loadRecord(store, groupId, nodeId);
-  const notes = await loadNotes(store, groupId);
+  const notes = await loadNotes(store, groupId, options.machineBootId);
   await refuseReplacedLegs(options, found);
   const cell: { group?: GroupNode } = {};
   const legs: Leg[] = [];

@@ -35,7 +35,7 @@ export interface DataPathOptions {
   readonly initiatorsChanged: (count: number) => void;
   /** What the process before this one has noted of the writes that it carried out. */
   readonly notes: OriginsSnapshot | undefined;
-  readonly saveNotes: (notes: OriginsSnapshot) => Promise<void>;
+  readonly saveNotes: (notes: OriginsSnapshot, isStable: boolean) => Promise<void>;
 }
 
 /** What hosts' requests go through on one node, under the gate that the policy has set. */

@@ -65,7 +65,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
     notes: OriginsSnapshot | undefined,
   ) {
     const { clock, nodeId, timing } = options;
-    this.writer = new RecordWriter(options.store, options.groupId);
+    this.writer = new RecordWriter(options.store, options.groupId, options.machineBootId);
     this.decisions = new Decisions(clock);
     this.resync = new ResyncRoom({
       legs,
@@ -125,7 +125,7 @@ export class GroupNode implements Interpreter<PolarizationEffect, PolarizationEv
         this.dispatch({ kind: 'initiators-changed', initiators });
       },
       notes,
-      saveNotes: (snapshot) => this.writer.saveNotes(snapshot),
+      saveNotes: (snapshot, isStable) => this.writer.saveNotes(snapshot, isStable),
     });
   }
 

@@ -45,15 +45,26 @@ export function notesKey(groupId: string): string {
   return `repeats.${groupId}`;
 }
 
+interface Notes extends OriginsSnapshot {
+  /** What they speak of was flushed. Otherwise they are true until the machine loses its power, and perhaps no longer. */
+  readonly isStable: boolean;
+  readonly machineBootId: string;
+}
+
 /** @throws HoldfastError CORRUPT when the notes cannot be read; nothing is written. */
-export async function loadNotes(store: Store, groupId: string): Promise<OriginsSnapshot | undefined> {
+export async function loadNotes(
+  store: Store,
+  groupId: string,
+  machineBootId: string,
+): Promise<OriginsSnapshot | undefined> {
   const bytes = await store.load(notesKey(groupId));
   if (bytes === undefined) return undefined;
   try {
     const notes: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     // Whoever reads it says what is wrong with it.
     new Origins().restore(notes);
-    return notes as OriginsSnapshot;
+    const { isStable, machineBootId: bootOfNotes } = notes as Notes;
+    return isStable || bootOfNotes === machineBootId ? (notes as Notes) : undefined;
   } catch (error) {
     throw new HoldfastError(
       'CORRUPT',
@@ -71,14 +82,16 @@ export class RecordWriter {
   constructor(
     private readonly store: Store,
     private readonly groupId: string,
+    private readonly machineBootId: string,
   ) {}
 
   save(record: NodeRecord): Promise<void> {
     return this.inOrder(recordKey(this.groupId), record);
   }
 
-  saveNotes(notes: OriginsSnapshot): Promise<void> {
-    return this.inOrder(notesKey(this.groupId), notes);
+  saveNotes(notes: OriginsSnapshot, isStable: boolean): Promise<void> {
+    const { machineBootId } = this;
+    return this.inOrder(notesKey(this.groupId), { ...notes, isStable, machineBootId } satisfies Notes);
   }
 
   private inOrder(key: string, value: unknown): Promise<void> {

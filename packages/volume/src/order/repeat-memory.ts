@@ -12,8 +12,11 @@ export interface RepeatMemoryOptions {
   readonly origins: Origins;
   readonly legs: readonly Leg[];
   readonly clock: Clock;
-  /** Makes the registry of repeats durable. Notes are written in the order of the calls, and before every later record. */
-  readonly save: (snapshot: OriginsSnapshot) => Promise<void>;
+  /**
+   * Makes the registry of repeats durable. Notes are written in the order of the calls, and before every later record.
+   * @param isStable What they speak of has been flushed: they are true also after a loss of power.
+   */
+  readonly save: (snapshot: OriginsSnapshot, isStable: boolean) => Promise<void>;
   readonly legFailed: (error: unknown) => void;
 }
 
@@ -21,8 +24,8 @@ export interface RepeatMemoryOptions {
  * Keeps a repeat from undoing a newer write although the process that carried out the first try is gone. While two nodes mirror, each
  * remembers for the other; a node that serves alone has nobody, so there two rules hold:
  *
- * - A write that covers one which its initiator may still repeat begins only when that one is noted: its leg is flushed and its number is in
- *   the store. Later the repeat is answered and touches nothing.
+ * - A write that covers one which its initiator may still repeat begins only when that one is noted: its number is in the store. Later the
+ *   repeat is answered and touches nothing.
  * - What was under way when a process ended was never noted. The next process writes the repeats of that only where nobody has written since
  *   it started: there the repeat counts as the older of the two.
  *
@@ -40,6 +43,7 @@ export class RepeatMemory {
   /** How often the copy was given up: what was to be noted of an older one is of no use. */
   private copies = 0;
   private legReported = false;
+  private isStableWanted = false;
   /** Something was noted that a copy which is given up must not remember. */
   private hasNotes = false;
 
@@ -82,15 +86,19 @@ export class RepeatMemory {
   }
 
   /**
-   * The other node is silent or gone, and will not remember any more. Only what was written over already has to be noted now: a flush at this moment
-   * competes with the record that makes this node the survivor.
+   * The other node is silent or gone, and will not remember any more. Only what was written over already has to be noted now: at this moment
+   * the store is wanted for the record that makes this node the survivor.
    */
   otherMayBeGone(): void {
     if (this.covered.some((writes) => !writes.isEmpty)) void this.note();
   }
 
-  /** True when all that was carried out before this call is noted. False after a while: it could not be, ask again. */
-  note(): Promise<boolean> {
+  /**
+   * True when all that was carried out before this call is noted. False after a while: it could not be, ask again.
+   * @param isStable Flush the legs first. Otherwise the note counts as long as the machine keeps its power.
+   */
+  note(isStable = false): Promise<boolean> {
+    if (isStable) this.isStableWanted = true;
     if (this.following !== undefined) return this.following;
     if (this.running === undefined) return this.begin();
     this.following = this.running.then(() => {
@@ -100,15 +108,17 @@ export class RepeatMemory {
     return this.following;
   }
 
-  /** As `note`, when there is something to note. For those who are about to forget where it stands. */
+  /** As a stable `note`, when there is something to note. For those who are about to forget where it stands. */
   async noteAll(): Promise<boolean> {
-    return this.hasUnnoted ? await this.note() : true;
+    return this.hasUnnoted ? await this.note(true) : true;
   }
 
   private begin(): Promise<boolean> {
     this.leaving = this.unnoted.map((writes) => writes.takeAll());
     const covered = this.covered.map((writes) => writes.takeAll());
-    this.running = this.write(this.options.origins.snapshot(), this.copies).then((isNoted) => {
+    const isStable = this.isStableWanted;
+    this.isStableWanted = false;
+    this.running = this.write(this.options.origins.snapshot(), isStable).then((isNoted) => {
       this.running = undefined;
       if (!isNoted) this.leaving.forEach((writes, index) => this.unnoted[index]?.putBack(writes));
       for (const writes of this.leaving) writes.clear();
@@ -119,26 +129,36 @@ export class RepeatMemory {
     return this.running;
   }
 
-  private async write(snapshot: OriginsSnapshot, copy: number): Promise<boolean> {
-    const { clock, legs, save } = this.options;
-    try {
-      // What the note says was carried out must outlive the power as long as the note does.
-      await Promise.all(legs.map((leg) => leg.flush()));
-    } catch (error) {
-      if (!this.legReported) this.options.legFailed(error);
-      this.legReported = true;
-      await new Promise<void>((resolve) => clock.setTimer(noteRetryMs, resolve));
-      return false;
-    }
+  private async write(snapshot: OriginsSnapshot, isStable: boolean): Promise<boolean> {
+    const copy = this.copies;
+    if (isStable && !(await this.flushLegs())) return false;
     if (copy !== this.copies) return true;
     this.hasNotes = true;
     try {
-      await save(snapshot);
+      await this.options.save(snapshot, isStable);
       return true;
     } catch {
-      await new Promise<void>((resolve) => clock.setTimer(noteRetryMs, resolve));
+      await this.pause();
       return false;
     }
+  }
+
+  private async flushLegs(): Promise<boolean> {
+    try {
+      await Promise.all(this.options.legs.map((leg) => leg.flush()));
+      return true;
+    } catch (error) {
+      if (!this.legReported) this.options.legFailed(error);
+      this.legReported = true;
+      await this.pause();
+      return false;
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.setTimer(noteRetryMs, resolve);
+    });
   }
 
   /** A write to this range begins. */
@@ -182,7 +202,7 @@ export class RepeatMemory {
     if (!this.hasNotes) return;
     this.hasNotes = false;
     // In front of the record that says that this copy is whole again. A store that cannot write this cannot write that one either.
-    save(origins.snapshot()).catch(() => {
+    save(origins.snapshot(), true).catch(() => {
       this.hasNotes = true;
     });
   }

@@ -120,7 +120,11 @@ export class Site {
 
   /** What its store says of writes that were carried out. */
   async notes(): Promise<OriginsSnapshot> {
-    const notes = await loadNotes(memoryStore(this.records), groupId);
+    const notes = await loadNotes(
+      memoryStore(this.records),
+      groupId,
+      `${this.nodeId}-machine-${String(this.machineBoots)}`,
+    );
     if (notes === undefined) throw new TypeError(`node ${this.nodeId} has noted nothing`);
     return notes;
   }
