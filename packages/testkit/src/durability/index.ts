@@ -1,7 +1,7 @@
+export { type CrashImage, type CrashImageOptions, crashImages } from './crash-images.js';
 export {
-  type CrashImage,
-  crashImages,
   recordingDevice,
+  type RecordedStability,
   type RecordedStep,
   type RecordedWrite,
 } from './recording-device.js';

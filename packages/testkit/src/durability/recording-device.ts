@@ -6,85 +6,56 @@ export interface RecordedWrite {
   readonly bytes: Uint8Array;
 }
 
-/** What a device was asked to do, in order: writes, and the flushes that make all before them stable. */
-export type RecordedStep = RecordedWrite | 'flushed';
+/** From here on these writes (positions among the steps) survive a loss of power. */
+export interface RecordedStability {
+  readonly stable: readonly number[];
+}
 
-/** A device in front of another one that keeps what passes, for `crashImages`. A flush counts when it has been answered. */
+/** What a device was asked to do, in order. */
+export type RecordedStep = RecordedWrite | RecordedStability;
+
+/**
+ * A device in front of another one that keeps what passes, for `crashImages`. A write counts from the moment at which it is asked
+ * for. A flush makes stable what had been answered when it began, a write with force unit access itself; both when they are answered.
+ */
 export function recordingDevice(inner: BlockDevice): {
   readonly device: BlockDevice;
   readonly steps: readonly RecordedStep[];
 } {
   const steps: RecordedStep[] = [];
-  const write: BlockDevice['write'] = async (offsetBytes, data, options) => {
-    steps.push({ offsetBytes, bytes: data.slice() });
-    await inner.write(offsetBytes, data, options);
+  const answered = new Set<number>();
+  const keep = async (
+    written: RecordedWrite,
+    isForced: boolean | undefined,
+    work: () => Promise<void>,
+  ): Promise<void> => {
+    const step = steps.push(written) - 1;
+    await work();
+    if (isForced === true) steps.push({ stable: [step] });
+    else answered.add(step);
   };
+  const write: BlockDevice['write'] = (offsetBytes, data, options) =>
+    keep({ offsetBytes, bytes: data.slice() }, options?.forceUnitAccess, () =>
+      inner.write(offsetBytes, data, options),
+    );
+  const writeZeroes: BlockDevice['writeZeroes'] = (offsetBytes, lengthBytes, options) =>
+    keep({ offsetBytes, bytes: new Uint8Array(lengthBytes) }, options?.forceUnitAccess, () =>
+      inner.writeZeroes(offsetBytes, lengthBytes, options),
+    );
   const flush: BlockDevice['flush'] = async () => {
+    const covered = [...answered];
     await inner.flush();
-    steps.push('flushed');
+    for (const step of covered) answered.delete(step);
+    steps.push({ stable: covered });
   };
+  const own: Partial<BlockDevice> = { write, writeZeroes, flush };
   const device = new Proxy(inner, {
     get: (target, name) => {
-      if (name === 'write') return write;
-      if (name === 'flush') return flush;
+      const replaced: unknown = Reflect.get(own, name);
+      if (replaced !== undefined) return replaced;
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
   return { device, steps };
-}
-
-const sectorBytes = 512;
-
-/** What a device may hold after its power went. */
-export interface CrashImage {
-  readonly bytes: Uint8Array;
-  /** So many steps had been taken. */
-  readonly steps: number;
-}
-
-/**
- * Every image that a loss of power may leave: at each step, all that was flushed, and of what was not every subset of the last
- * `unflushedMax` writes, each also torn at every 512 bytes from the front and from the back.
- */
-export function* crashImages(
-  sizeBytes: number,
-  steps: readonly RecordedStep[],
-  unflushedMax = 3,
-): Generator<CrashImage> {
-  const stable = new Uint8Array(sizeBytes);
-  let open: RecordedWrite[] = [];
-  for (let taken = 0; taken <= steps.length; taken += 1) {
-    const certain = open.slice(0, Math.max(0, open.length - unflushedMax));
-    const doubtful = open.slice(certain.length);
-    for (let subset = 0; subset < 2 ** doubtful.length; subset += 1) {
-      const kept = [...certain, ...doubtful.filter((_, index) => (subset >> index) % 2 === 1)];
-      yield { bytes: imageOf(stable, kept), steps: taken };
-      yield* torn(stable, kept, taken);
-    }
-    const step = steps[taken];
-    if (step === 'flushed') {
-      stable.set(imageOf(stable, open));
-      open = [];
-    } else if (step !== undefined) open.push(step);
-  }
-}
-
-/** The last of the kept writes in part. */
-function* torn(stable: Uint8Array, kept: readonly RecordedWrite[], steps: number): Generator<CrashImage> {
-  const last = kept.at(-1);
-  if (last === undefined) return;
-  const before = kept.slice(0, -1);
-  for (let at = sectorBytes; at < last.bytes.length; at += sectorBytes) {
-    const front = { offsetBytes: last.offsetBytes, bytes: last.bytes.subarray(0, at) };
-    const back = { offsetBytes: last.offsetBytes + at, bytes: last.bytes.subarray(at) };
-    yield { bytes: imageOf(stable, [...before, front]), steps };
-    yield { bytes: imageOf(stable, [...before, back]), steps };
-  }
-}
-
-function imageOf(stable: Uint8Array, writes: readonly RecordedWrite[]): Uint8Array {
-  const image = stable.slice();
-  for (const { offsetBytes, bytes } of writes) image.set(bytes, offsetBytes);
-  return image;
 }

@@ -6,11 +6,20 @@ import { type DataPathContext, fenced, staleGeneration } from './context.js';
 import type { Operation } from './operation.js';
 import { UnsettledRanges } from './settling.js';
 
-/** Writes above the lowest missing number that are remembered: more than can be under way at once. */
-const numbersAheadMax = 1_048_576;
-/** Frames of an epoch that is still being written down: what was under way at the other node, and not more. */
-const earlyBytesMax = 256 * 1024 * 1024;
-const earlyFramesMax = 65_536;
+/** What the other node may make this one remember. */
+export interface FollowerLimits {
+  /** Writes above the lowest missing number: more than can be under way at once. */
+  readonly numbersAheadMax: number;
+  /** Frames of an epoch that is still being written down: what was under way at the other node, and not more. */
+  readonly earlyBytesMax: number;
+  readonly earlyFramesMax: number;
+}
+
+const defaultLimits: FollowerLimits = {
+  numbersAheadMax: 1_048_576,
+  earlyBytesMax: 256 * 1024 * 1024,
+  earlyFramesMax: 65_536,
+};
 
 /** Replicated writes that were applied, by the sequencer's numbers: so that a repeat after a reconnect is only acknowledged. */
 class AppliedNumbers {
@@ -21,13 +30,17 @@ class AppliedNumbers {
     return sequence < this.below || this.above.has(sequence);
   }
 
+  /** Numbers that are remembered one by one, because a lower one is missing. */
+  get ahead(): number {
+    return this.above.size;
+  }
+
+  /** Not known, and a lower one is missing. */
+  wouldKeep(sequence: number): boolean {
+    return sequence !== this.below && !this.has(sequence);
+  }
+
   add(sequence: number): void {
-    if (this.above.size >= numbersAheadMax) {
-      throw new HoldfastError(
-        'PROTOCOL',
-        `The sequencer is more than ${String(numbersAheadMax)} writes ahead of its lowest number that is missing here.`,
-      );
-    }
     this.above.add(sequence);
     while (this.above.delete(this.below)) this.below += 1;
   }
@@ -48,7 +61,10 @@ export class Follower {
   readonly unsettled = new UnsettledRanges();
   private lastEpoch = 0;
 
-  constructor(private readonly context: DataPathContext) {}
+  constructor(
+    private readonly context: DataPathContext,
+    private readonly limits: FollowerLimits = defaultLimits,
+  ) {}
 
   /** Sends a write of an own host to get its order. */
   forward(operation: Operation): void {
@@ -99,8 +115,25 @@ export class Follower {
     this.context.progressed();
   }
 
-  /** A write that the sequencer has ordered. */
+  /**
+   * A write that the sequencer has ordered.
+   * @throws HoldfastError PROTOCOL when it would have to be remembered and too much is already; the session ends with it.
+   */
   replicate(request: Frame): void {
+    const { numbersAheadMax } = this.limits;
+    const { peer } = this.context;
+    if (peer !== undefined) this.followLife(peer.bootId);
+    // Looked at when a frame comes: when a write ends, nobody is there any more who could end the session.
+    if (this.applied.wouldKeep(request.id) && this.applied.ahead + this.applying.size >= numbersAheadMax) {
+      throw new HoldfastError(
+        'PROTOCOL',
+        `The sequencer is more than ${String(numbersAheadMax)} writes ahead of its lowest number that is missing here.`,
+      );
+    }
+    this.take(request);
+  }
+
+  private take(request: Frame): void {
     const { gate, peer } = this.context;
     if (peer === undefined) return;
     if (request.epoch > gate.epoch) {
@@ -112,15 +145,19 @@ export class Follower {
       this.acknowledge(request.id, frameStatus.staleEpoch);
       return;
     }
-    if (this.appliedOf !== peer.bootId) {
-      this.appliedOf = peer.bootId;
-      this.applied = new AppliedNumbers();
-    }
+    this.followLife(peer.bootId);
     if (this.applied.has(request.id)) this.acknowledge(request.id, frameStatus.ok);
     else if (!this.applying.has(request.id)) this.apply(request, peer.bootId);
   }
 
+  private followLife(bootId: string): void {
+    if (this.appliedOf === bootId) return;
+    this.appliedOf = bootId;
+    this.applied = new AppliedNumbers();
+  }
+
   private keepEarly(request: Frame): void {
+    const { earlyBytesMax, earlyFramesMax } = this.limits;
     this.earlyBytes += request.payload.length;
     if (this.earlyBytes > earlyBytesMax || this.early.length >= earlyFramesMax) {
       throw new HoldfastError(
@@ -258,7 +295,7 @@ export class Follower {
     this.lastEpoch = gate.epoch;
     const early = this.early.splice(0);
     this.earlyBytes = 0;
-    for (const request of early) this.replicate(request);
+    for (const request of early) this.take(request);
     const open = [...this.forwards.values()];
     if (gate.host === 'closed') {
       this.forwards.clear();

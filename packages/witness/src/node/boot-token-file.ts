@@ -103,12 +103,18 @@ function parse(value: unknown): Slot | undefined {
   const write = fields['write'];
   const sequence = fields['sequence'];
   const bootToken = fields['bootToken'];
+  const groupsSum = fields['groupsSum'];
   const previousBootToken = fields['previousBootToken'];
   if (fields['version'] !== 1 || typeof write !== 'number' || typeof sequence !== 'number') return undefined;
   if (typeof bootToken !== 'string') return undefined;
   return {
     write,
-    proof: { bootToken, sequence, ...(typeof previousBootToken === 'string' ? { previousBootToken } : {}) },
+    proof: {
+      bootToken,
+      sequence,
+      ...(typeof previousBootToken === 'string' ? { previousBootToken } : {}),
+      ...(typeof groupsSum === 'number' ? { groupsSum } : {}),
+    },
   };
 }
 

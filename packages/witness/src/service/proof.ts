@@ -8,6 +8,8 @@ export interface Proof {
   readonly previousBootToken?: string;
   /** The newest change that was ever answered for. */
   readonly sequence: number;
+  /** The newest change of every group, added up: one group that has gone back makes it smaller, however new the others are. */
+  readonly groupsSum?: number;
 }
 
 /**
@@ -24,18 +26,24 @@ export interface ProofKeeper {
 /** Why a memory is trusted or not: `continued` is the only one that keeps its incarnation. */
 export type MemoryVerdict = 'new' | 'continued' | 'proof-missing' | 'other-start' | 'older-than-proof';
 
-/**
- * Whether a store is the one that the last start left, with everything in it that was ever answered for.
- * `newestSequence` is the newest change found in the store.
- */
+/** How far a store has come, by what stands in it. */
+export interface Found {
+  /** The newest change. */
+  readonly sequence: number;
+  /** As in the proof. */
+  readonly groupsSum: number;
+}
+
+/** Whether a store is the one that the last start left, with everything in it that was ever answered for. */
 export function judgeMemory(
   meta: StoredMeta | undefined,
-  newestSequence: number,
+  found: Found,
   proof: Proof | undefined,
 ): MemoryVerdict {
   // Without a store there is nothing to doubt: every group is unknown, and grants wait for the members' own words.
   if (meta === undefined) return 'new';
   if (proof === undefined) return 'proof-missing';
   if (meta.bootToken !== proof.bootToken && meta.bootToken !== proof.previousBootToken) return 'other-start';
-  return newestSequence >= proof.sequence ? 'continued' : 'older-than-proof';
+  const isWhole = found.sequence >= proof.sequence && found.groupsSum >= (proof.groupsSum ?? 0);
+  return isWhole ? 'continued' : 'older-than-proof';
 }

@@ -37,13 +37,15 @@ export class WitnessService {
   /** Newest change that is durable in the store, and newest that the proof vouches for. */
   private storedSequence: number;
   private provenSequence: number;
+  private storedSum: number;
   private failure: HoldfastError | undefined;
   private closing: Promise<void> | undefined;
 
   private constructor(
     private readonly options: WitnessServiceOptions,
     private readonly start: Start,
-    private readonly groups: Set<string>,
+    /** The newest durable change of each group. */
+    private readonly groups: Map<string, number>,
     private sequence: number,
   ) {
     this.incarnation = start.incarnation;
@@ -53,6 +55,7 @@ export class WitnessService {
     this.groupsMax = options.groupsMax ?? 1024;
     this.storedSequence = sequence;
     this.provenSequence = sequence;
+    this.storedSum = sumOf(groups);
   }
 
   /**
@@ -128,11 +131,14 @@ export class WitnessService {
         `The witness knows ${this.groups.size} groups and was told to know no more than ${this.groupsMax}. Raise groupsMax.`,
       );
     }
-    this.groups.add(record.groupId);
+    const newest = this.groups.get(record.groupId) ?? 0;
+    this.groups.set(record.groupId, newest);
     this.sequence += 1;
     const sequence = this.sequence;
     try {
       await this.options.store.save(groupPrefix + record.groupId, encodeGroup({ sequence, record }));
+      this.groups.set(record.groupId, sequence);
+      this.storedSum += sequence - newest;
       await this.prove(sequence);
     } catch (error) {
       // A write that failed may still surface later, and one that is repeated may "succeed" without being there.
@@ -169,7 +175,7 @@ export class WitnessService {
   private async writeProof(): Promise<void> {
     const sequence = this.storedSequence;
     try {
-      await this.options.proof.save({ ...this.start.proof, sequence });
+      await this.options.proof.save({ ...this.start.proof, sequence, groupsSum: this.storedSum });
       this.provenSequence = sequence;
     } finally {
       this.proving = undefined;
@@ -185,24 +191,27 @@ interface Start {
 
 async function begin(
   options: WitnessServiceOptions,
-): Promise<{ groups: Set<string>; sequence: number; start: Start }> {
+): Promise<{ groups: Map<string, number>; sequence: number; start: Start }> {
   const { store, proof, random, telemetry = noTelemetry } = options;
   const metaBytes = await store.load(metaKey);
   const meta =
     metaBytes === undefined ? undefined : decodeMeta(metaBytes, `${store.name}, the entry witness`);
   let sequence = meta?.sequence ?? 0;
-  const groups = new Set<string>();
+  const groups = new Map<string, number>();
   for (const key of await store.keys()) {
     if (!key.startsWith(groupPrefix)) continue;
     const groupId = key.slice(groupPrefix.length);
     const bytes = await store.load(key);
     if (bytes === undefined) continue;
-    sequence = Math.max(sequence, decodeGroup(bytes, groupIn(store, groupId)).sequence);
-    groups.add(groupId);
+    const stored = decodeGroup(bytes, groupIn(store, groupId));
+    sequence = Math.max(sequence, stored.sequence);
+    groups.set(groupId, stored.sequence);
   }
   const known = await proof.load();
   // Groups without the entry that every start writes first: half a copy of a store.
-  const memory = meta === undefined && groups.size > 0 ? 'other-start' : judgeMemory(meta, sequence, known);
+  const groupsSum = sumOf(groups);
+  const memory =
+    meta === undefined && groups.size > 0 ? 'other-start' : judgeMemory(meta, { sequence, groupsSum }, known);
   const incarnation = memory === 'continued' && meta !== undefined ? meta.incarnation : random.id();
   // Above whatever an answer was ever given for, so that the doubt of this start is not forgotten at the next one.
   sequence = Math.max(sequence, known?.sequence ?? 0);
@@ -212,10 +221,14 @@ async function begin(
     ...(memory === 'continued' && meta !== undefined ? { previousBootToken: meta.bootToken } : {}),
   };
   // The proof first: a start that dies in between leaves a store that the next one still recognises, or a doubt.
-  await proof.save({ ...tokens, sequence });
+  await proof.save({ ...tokens, sequence, groupsSum });
   await store.save(metaKey, encodeMeta({ incarnation, bootToken, sequence }));
   emit(telemetry, { kind: 'witness-started', incarnation, memory, groups: groups.size });
   return { groups, sequence, start: { incarnation, memory, proof: tokens } };
+}
+
+function sumOf(groups: ReadonlyMap<string, number>): number {
+  return [...groups.values()].reduce((sum, sequence) => sum + sequence, 0);
 }
 
 function groupIn(store: Store, groupId: string): string {
