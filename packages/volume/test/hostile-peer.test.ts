@@ -9,6 +9,7 @@ import { blockBytes } from '../src/metadata/layout.js';
 import { Leg } from '../src/metadata/leg.js';
 import type { NodeTuning } from '../src/options.js';
 import { Origins } from '../src/order/origins.js';
+import { RepeatMemory } from '../src/order/repeat-memory.js';
 import { ResyncSource } from '../src/resync/resync-source.js';
 import { ResyncTarget } from '../src/resync/resync-target.js';
 import { type Frame, frame, frameTypes } from '../src/wire/index.js';
@@ -65,11 +66,15 @@ const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve
 
 function contextOf(legs: readonly Leg[], peer: PeerChannel): DataPathContext {
   const gate = { mode: 'mirrored', host: 'open', epoch: 3, sequencer: 'b', legs: 'both' } as unknown as Gate;
+  const origins = new Origins();
+  const clock = new VirtualClock();
+  const save = (): Promise<void> => Promise.resolve();
   return {
     nodeId: 'a',
     legs,
-    origins: new Origins(),
-    clock: new VirtualClock(),
+    origins,
+    repeats: new RepeatMemory({ origins, legs, clock, save, legFailed: () => undefined }),
+    clock,
     gate,
     peer,
     isDraining: false,
@@ -99,6 +104,8 @@ describe('a target of a resync that says it has what it was not sent', () => {
       peer,
       epoch: 3,
       full: false,
+      copyId: undefined,
+      noteIntervalMs: 1_000,
       clock: new VirtualClock(),
       flusher: {
         flushPeer: (_leg: Leg, done: () => void) => {
@@ -155,6 +162,9 @@ describe('a source of a resync that asks again and again', () => {
       epoch: 3,
       follower: undefined as never,
       digest: undefined,
+      clock: new VirtualClock(),
+      noteIntervalMs: 1_000,
+      makeRoom: () => undefined,
     });
     for (let asked = 0; asked < 5; asked += 1) target.peerFrame(frame(frameTypes.resyncBegin, { epoch: 3 }));
     expect(peer.frames.map(({ type }) => type)).toEqual([frameTypes.resyncMap, frameTypes.resyncMapEnd]);
