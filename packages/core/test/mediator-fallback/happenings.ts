@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { Surroundings } from './surroundings.js';
 
-const node = fc.nat(1);
+// As often each of two as each of three.
+const node = fc.nat(5);
 export const happening = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), index: fc.nat(9) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('carry' as const), node, index: fc.nat(3) }) },
@@ -25,6 +26,27 @@ export const happening = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ do: 'write' as const }) },
 );
 export type Happening = typeof happening extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** Ways of three members that once ended as two sides. */
+export const knownWays: readonly (readonly Happening[])[] = [
+  // Two go on without b; c is told of a fault while a, back again, writes that the two are formed anew.
+  [
+    { do: 'cut', node: 1 },
+    { do: 'pass', ms: 1_000 },
+    { do: 'crash', node: 0 },
+  ],
+  // A mediator's word lies with a former life of a, and all are in contact before anybody has heard of it.
+  [
+    { do: 'crash', node: 3 },
+    { do: 'carry', node: 0, index: 0 },
+    { do: 'crash', node: 0 },
+  ],
+  [
+    { do: 'cut', node: 0 },
+    { do: 'carry', node: 0, index: 0 },
+    { do: 'crash', node: 0 },
+  ],
+];
 
 export function happen(around: Surroundings, one: Happening): void {
   const nameOf = (index: number): string => around.names[index % around.names.length] ?? 'a';

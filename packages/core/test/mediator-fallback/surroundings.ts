@@ -145,7 +145,11 @@ export class Surroundings {
     const side = here.filter((one) => {
       const { record, saving } = this.member(one).state;
       const next = saving?.record ?? record;
-      const isSame = next.partition.generation === partition.generation || next.standing === 'survivor';
+      const isSame =
+        next.partition.generation === partition.generation ||
+        next.standing === 'survivor' ||
+        this.isForming(one, id) ||
+        this.isForming(id, one);
       return next.standing !== 'detached' && isSame && next.partition.members.includes(id);
     });
     if (isWhole && serves !== 'nothing') {
@@ -156,6 +160,12 @@ export class Surroundings {
     this.sides.set(id, side.join());
     this.play.setMember(id, { serves: 'nothing' });
     this.play.dispatch(id, { kind: 'fault', side });
+  }
+
+  /** One of them forms the group anew with the other: the side is kept until both have that on their disks. */
+  private isForming(one: string, other: string): boolean {
+    const { returning } = this.member(one).state;
+    return returning?.partition.members.includes(other) === true;
   }
 
   /** Carries out one wish. `fails`: without an answer that says anything, whether it was done or not. */
