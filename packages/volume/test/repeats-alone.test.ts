@@ -114,6 +114,25 @@ describe('the only node that serves dies, and knows a repeat of a write that was
     await cluster[Symbol.asyncDispose]();
   });
 
+  it('knows it also when the machine was started anew after an order to stop', async () => {
+    const { cluster, host, other } = await alone();
+    cluster.network.cut('a', 'host1');
+    const old = host.write('vol0', 0, filled(1));
+    await cluster.clock.advance(10);
+    await cluster.finish(other.write('vol0', 0, filled(2)), 'the other host writes over it');
+    // It has confirmed by now: there is nothing new to note, and the old note is one that the power may take.
+    await cluster.clock.advance(300);
+    await cluster.finish(cluster.a.running.shutDown(), 'stopped in order');
+    await cluster.a.losePower();
+    cluster.a.host.powerOn();
+    await cluster.a.start();
+    await cluster.until(() => cluster.a.mode === 'standalone', 'a serves alone again');
+    cluster.network.heal('a', 'host1');
+    await cluster.finish(old, 'the repeat is answered');
+    expect(await read(cluster, other)).toEqual(filled(2));
+    await cluster[Symbol.asyncDispose]();
+  });
+
   it('forgets it with its copy: the other node has carried on without that write', async () => {
     const { cluster, other } = await answerLost();
     await cluster.b.start();

@@ -44,6 +44,8 @@ export class RepeatMemory {
   private copies = 0;
   private legReported = false;
   private isStableWanted = false;
+  /** What was noted last may not outlive the power. */
+  private isLastUnstable = false;
   /** Something was noted that a copy which is given up must not remember. */
   private hasNotes = false;
 
@@ -110,7 +112,7 @@ export class RepeatMemory {
 
   /** As a stable `note`, when there is something to note. For those who are about to forget where it stands. */
   async noteAll(): Promise<boolean> {
-    return this.hasUnnoted ? await this.note(true) : true;
+    return this.hasUnnoted || this.isLastUnstable ? await this.note(true) : true;
   }
 
   private begin(): Promise<boolean> {
@@ -136,6 +138,7 @@ export class RepeatMemory {
     this.hasNotes = true;
     try {
       await this.options.save(snapshot, isStable);
+      this.isLastUnstable = !isStable;
       return true;
     } catch {
       await this.pause();
